@@ -1,0 +1,1 @@
+"""Lianwen (联问): the reference service of a regional library consortium."""

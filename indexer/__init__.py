@@ -1,0 +1,1 @@
+"""Sources → records → passages → index. Knows nothing of the web service that searches what it builds."""
