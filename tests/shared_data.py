@@ -1,4 +1,4 @@
-"""Where the shared measuring data lies. It is no part of the repository; tests that need it say so when it is absent."""
+"""Where the shared measuring data lies. It is no part of the repository: tests that need it say when it is absent."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What every domain stands on: settings, errors, database, callers, limits, events, leased work."""

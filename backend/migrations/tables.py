@@ -1,0 +1,20 @@
+"""Every table of the program in one place, for migrations and for the test that compares them with the models."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+from backend.chat import models as chat
+from backend.consortium import models as consortium
+from backend.core import db, jobs
+from backend.delivery import models as delivery
+from backend.desk import models as desk
+from backend.enterprise import models as enterprise
+from indexer import catalogue
+
+MODEL_MODULES = (chat, consortium, delivery, desk, enterprise, jobs)
+
+
+def all_metadata() -> list[MetaData]:
+    """The backend's tables and the catalogue's."""
+    return [db.Base.metadata, catalogue.metadata]
