@@ -1,0 +1,211 @@
+"""The search port: hybrid search, single items, passages for answers. Knows what a caller may see only as audiences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.core.errors import InputError
+from backend.search import fuse, query
+from backend.search.candidates import Candidates, find
+from backend.search.facets import facets_of
+from backend.search.passages import find_passages
+from backend.search.query import ParsedQuery
+from backend.search.snippets import snippet
+from backend.search.values import (
+    MAX_DEPTH,
+    Edition,
+    Facets,
+    Filters,
+    Hit,
+    IdentifierView,
+    PassageHit,
+    SearchPage,
+    SearchRequest,
+    holding_views,
+)
+from backend.search.views import Views
+from indexer.records import Passage, StoredItem
+from indexer.snapshot import SnapshotStore
+from indexer.tokens import Tokeniser
+from indexer.view import IndexView, Narrow
+
+
+class Items(Protocol):
+    """What search needs of the catalogue."""
+
+    def get(self, ids: Sequence[str]) -> dict[str, StoredItem]: ...
+
+    def item(self, item_id: str) -> StoredItem | None: ...
+
+    def passages(self, item_id: str) -> list[Passage]: ...
+
+
+class QueryEmbedder(Protocol):
+    """What search needs of the embedding model."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+class SearchEngine:
+    """Searches the current snapshot of one index. Thread-safe."""
+
+    def __init__(
+        self, snapshots: SnapshotStore, catalogue: Items, embedder: QueryEmbedder, *, tokeniser: Tokeniser | None = None
+    ) -> None:
+        self.embedder = embedder
+        self.tokeniser = tokeniser or Tokeniser()
+        self._catalogue = catalogue
+        self._views = Views(snapshots, model=embedder.fingerprint)
+
+    def search(self, request: SearchRequest, audiences: frozenset[str], *, own_member: str | None = None) -> SearchPage:
+        """One page of hits, best first, with facets over everything found.
+
+        :raises InputError: when the question holds no letter or digit.
+        :raises NotReady: when there is no usable index.
+        """
+        started = time.perf_counter()
+        parsed = query.parse(request.q)
+        if parsed.empty:
+            raise InputError("请输入要查找的内容。")
+        view = self._views.current()
+        narrow = narrowed(request.filters, audiences)
+        found = self._find(view, parsed, narrow, depth=min(request.page * request.size, MAX_DEPTH))
+        hits = self._hits(view, found, request, audiences, own_member)
+        return SearchPage(
+            total=found.total,
+            took_ms=round((time.perf_counter() - started) * 1000, 2),
+            hits=hits,
+            facets=self._facets(found),
+            page=request.page,
+            size=request.size,
+            truncated=parsed.truncated,
+            snapshot=view.name,
+        )
+
+    def item(self, item_id: str, audiences: frozenset[str]) -> StoredItem | None:
+        """An item by id, or None when there is none that this caller may see."""
+        item = self._catalogue.item(item_id) if len(item_id) <= 64 else None
+        return item if item is not None and item.audience in audiences else None
+
+    def passages(
+        self,
+        question: str,
+        audiences: frozenset[str],
+        *,
+        limit: int,
+        kinds: Sequence[str] | None = None,
+        collections: Sequence[str] | None = None,
+        members: Sequence[str] | None = None,
+    ) -> list[PassageHit]:
+        """The passages nearest to a question, best first, with what an answer needs to judge them.
+
+        :raises NotReady: when there is no usable index.
+        """
+        parsed = query.parse(question)
+        if parsed.empty:
+            return []
+        narrow = Narrow(
+            audiences=audiences,
+            kinds=tuple(kinds or ()),
+            collections=tuple(collections or ()),
+            members=tuple(members or ()),
+        )
+        view = self._views.current()
+        vector = self._embed(parsed)
+        return find_passages(view, self.tokeniser, self._catalogue, parsed, vector, narrow, limit=limit)
+
+    def snapshot(self) -> str:
+        """Name of the serving snapshot.
+
+        :raises NotReady: when there is no usable index.
+        """
+        return self._views.current().name
+
+    def refresh(self) -> str:
+        """Pick up a snapshot that was just written, without waiting for the next look."""
+        return self._views.refresh().name
+
+    def editions(self, item: StoredItem, audiences: frozenset[str]) -> tuple[Edition, ...]:
+        """The other visible manifestations of the item's work."""
+        del audiences
+        return ()
+
+    def _embed(self, parsed: ParsedQuery) -> NDArray[np.float32]:
+        return self.embedder.embed_queries([parsed.text])[0]
+
+    def _find(self, view: IndexView, parsed: ParsedQuery, narrow: Narrow, *, depth: int) -> Candidates:
+        return find(view, self.tokeniser, parsed, self._embed(parsed), narrow, depth=depth)
+
+    def _hits(
+        self,
+        view: IndexView,
+        found: Candidates,
+        request: SearchRequest,
+        audiences: frozenset[str],
+        own_member: str | None,
+    ) -> tuple[Hit, ...]:
+        first = (request.page - 1) * request.size
+        shown = found.ranked[first : first + request.size] if first < MAX_DEPTH else []
+        numbers = np.array([candidate.number for candidate in shown], dtype=np.int64)
+        ids = view.ids(numbers)
+        items = self._catalogue.get(ids) if ids else {}
+        spans = view.spans(numbers, np.array([found.ordinal_of(number) for number in numbers], dtype=np.int64))
+        hits = []
+        for candidate, item_id, span in zip(shown, ids, spans, strict=True):
+            item = items.get(item_id)
+            # The catalogue may be ahead of the snapshot: what it has hidden or dropped meanwhile is not shown.
+            if item is not None and item.audience in audiences:
+                hits.append(_hit(item, candidate, found, span, own_member))
+        return tuple(hits)
+
+    def _facets(self, found: Candidates) -> Facets:
+        return facets_of(found.counts())
+
+
+def narrowed(filters: Filters, audiences: frozenset[str]) -> Narrow:
+    """The filters of a request, within what the caller may see."""
+    return Narrow(
+        audiences=audiences,
+        collections=filters.collections,
+        kinds=filters.kinds,
+        languages=filters.languages,
+        classes=tuple(value[:1].upper() for value in filters.classes),
+        members=filters.members,
+        available=filters.available,
+        year_from=filters.year_from,
+        year_to=filters.year_to,
+    )
+
+
+def _hit(
+    item: StoredItem, candidate: fuse.Candidate, found: Candidates, span: tuple[int, int], own_member: str | None
+) -> Hit:
+    start, end = span
+    passage = item.text[start:end] or item.text
+    shown, spans = snippet(passage, found.highlight_tokens)
+    return Hit(
+        id=item.id,
+        source_id=item.source_id,
+        collection=item.collection,
+        kind=item.kind,
+        title=item.title,
+        creators=item.creators,
+        publisher=item.publisher,
+        year=item.year,
+        identifiers=tuple(IdentifierView.of(identifier) for identifier in item.identifiers),
+        snippet=shown,
+        highlights=spans,
+        holdings=holding_views(item.holdings, own_member=own_member),
+        score=round(candidate.fused, 4),
+        why=found.why(candidate),
+        url=item.url,
+        work_id=item.work_id,
+    )

@@ -1,0 +1,50 @@
+"""Known-item keys: the untouched terms by which one item, or one shelf, is asked for."""
+
+from __future__ import annotations
+
+import re
+
+from indexer.normalise import call_number_key, fold
+from indexer.records import StoredItem
+
+_LETTERS = re.compile(r"[\W_]+", re.UNICODE)
+_YEAR = re.compile(r"[-—–:]\s*(?:19|20)\d{2}$")
+MAX_TITLE_KEY = 200
+
+
+def squeeze(text: str) -> str:
+    """Folded text without spaces and punctuation: the form in which titles and free identifiers are compared."""
+    return _LETTERS.sub("", fold(text))
+
+
+def title_key(title: str) -> str:
+    """Comparison form of a title; empty when nothing of it is a letter or a digit."""
+    return squeeze(title)[:MAX_TITLE_KEY]
+
+
+def standard_base(number: str) -> str:
+    """A standard number without its year: ``GB/T 7714-2015`` → ``GB/T 7714``."""
+    return _YEAR.sub("", number)
+
+
+def known_keys(item: StoredItem) -> set[str]:
+    """Every key under which ``item`` can be asked for by name."""
+    keys = {f"id:{squeeze(item.id)}", f"src:{squeeze(item.source_id)}"}
+    for identifier in item.identifiers:
+        keys.add(f"{identifier.scheme}:{squeeze(identifier.value)}")
+        keys.add(f"any:{squeeze(identifier.value)}")
+        if identifier.scheme == "standard":
+            keys.add(f"stdbase:{squeeze(standard_base(identifier.value))}")
+    for title in (item.title, *item.title_variants, *item.romanised):
+        key = title_key(title)
+        if key:
+            keys.add(f"title:{key}")
+            head = title_key(re.split(r"[:：=/／]", title, maxsplit=1)[0])
+            if head:
+                keys.add(f"head:{head}")
+    for holding in item.holdings:
+        if holding.call_number.strip():
+            keys.add(f"call:{call_number_key(holding.call_number)}")
+    for mark in item.classifications:
+        keys.add(f"class:{squeeze(mark.number)}")
+    return keys

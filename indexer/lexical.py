@@ -1,0 +1,334 @@
+"""Words: two tantivy indexes, one document an item and one document a passage.
+
+All text is tokenised here before it reaches the engine, which only splits at spaces, so that build and query cannot
+differ. Items carry known-item keys (``isbn:…``, ``title:…``) as untouched terms and their filters as terms, so that a
+filter takes part in the query instead of thinning its result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tantivy
+from numpy.typing import NDArray
+from tantivy import Occur, Query
+
+from indexer.columns import clc_class
+from indexer.keys import known_keys
+from indexer.records import IndexItem
+from indexer.tokens import Tokeniser
+
+WORD_FIELDS = ("bag", "title", "variant", "creator", "subject", "series")
+FILTER_FIELDS = ("audience", "collection", "kind", "language", "clc", "member", "held")
+_HEAP = 60_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LexicalFilter:
+    """Terms an item must carry: for each field one of the values. Years inclusive. ``numbers`` limits to items."""
+
+    terms: Mapping[str, Sequence[str]]
+    year_from: int | None = None
+    year_to: int | None = None
+    numbers: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Engine keys (item number, or number and ordinal) with raw scores, best first; ``count`` of all matches."""
+
+    keys: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    count: int
+
+
+def _item_schema() -> tantivy.Schema:
+    schema = tantivy.SchemaBuilder()
+    schema.add_text_field("id", tokenizer_name="raw", index_option="basic")
+    schema.add_unsigned_field("number", indexed=True, fast=True)
+    for name in WORD_FIELDS:
+        schema.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
+    schema.add_text_field("known", tokenizer_name="raw", index_option="basic")
+    for name in FILTER_FIELDS:
+        schema.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    schema.add_integer_field("year", indexed=True, fast=True)
+    return schema.build()
+
+
+def _passage_schema() -> tantivy.Schema:
+    schema = tantivy.SchemaBuilder()
+    schema.add_text_field("id", tokenizer_name="raw", index_option="basic")
+    schema.add_unsigned_field("key", fast=True)
+    schema.add_unsigned_field("number", indexed=True)
+    schema.add_text_field("bag", tokenizer_name="whitespace", index_option="freq")
+    for name in FILTER_FIELDS:
+        schema.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    schema.add_integer_field("year", indexed=True)
+    return schema.build()
+
+
+SCHEMAS = {"items": _item_schema, "passages": _passage_schema}
+PASSAGE_BITS = 20
+"""A passage's key is ``number << 20 | ordinal``."""
+
+
+class LexicalWriter:
+    """Adds items to and removes them from both indexes in ``directory`` (created or continued)."""
+
+    def __init__(self, directory: Path, tokeniser: Tokeniser) -> None:
+        self._tokeniser = tokeniser
+        self._indexes: dict[str, tantivy.Index] = {}
+        self._writers: dict[str, tantivy.IndexWriter] = {}
+        for name, schema in SCHEMAS.items():
+            (directory / name).mkdir(exist_ok=True)
+            self._indexes[name] = _open(directory / name, schema())
+            self._writers[name] = self._indexes[name].writer(_HEAP, 1)
+
+    def add(self, number: int, entry: IndexItem) -> None:
+        item = entry.item
+        words = self._words(entry)
+        filters = _filters(entry)
+        document = _document(number, entry, filters)
+        for key in sorted(known_keys(item)):
+            document.add_text("known", key)
+        for name, text in words.items():
+            if text:
+                document.add_text(name, text)
+        self._writers["items"].add_document(document)
+        for passage in entry.passages:
+            document = _document(number, entry, filters)
+            document.add_unsigned("key", number << PASSAGE_BITS | passage.ordinal)
+            document.add_text("bag", " ".join(self._tokeniser.tokens(f"{passage.context} {passage.text}")))
+            self._writers["passages"].add_document(document)
+
+    def remove(self, item_id: str) -> None:
+        for writer in self._writers.values():
+            writer.delete_documents_by_term("id", item_id)
+
+    def commit(self) -> None:
+        """Write everything out, wait for merges, leave only live files. The writer is spent."""
+        for writer in self._writers.values():
+            writer.commit()
+            writer.garbage_collect_files()
+            writer.wait_merging_threads()
+        self._close()
+
+    def abandon(self) -> None:
+        """Give up what was not committed."""
+        for writer in self._writers.values():
+            with contextlib.suppress(ValueError):
+                writer.rollback()
+        self._close()
+
+    def _close(self) -> None:
+        self._writers.clear()
+        self._indexes.clear()
+
+    def _words(self, entry: IndexItem) -> dict[str, str]:
+        item, tokens = entry.item, self._tokeniser.tokens
+        fields = {
+            "title": tokens(item.title),
+            "variant": tokens(" ".join((*item.title_variants, *item.romanised))),
+            "creator": tokens(" ".join(item.creators)),
+            "subject": tokens(" ".join(item.subjects)),
+            "series": tokens(" ".join(item.series)),
+        }
+        body = tokens(item.text)
+        bag = [*fields["title"], *body] if item.kind != "catalogue" else body
+        missing = [name for name in fields if name != "title" and not set(fields[name]) <= set(body)]
+        bag += [token for name in missing for token in fields[name]]
+        if item.kind == "catalogue" and not set(fields["title"]) <= set(body):
+            bag += fields["title"]
+        return {name: " ".join(found) for name, found in {**fields, "bag": bag}.items()}
+
+
+def _document(number: int, entry: IndexItem, filters: Mapping[str, Sequence[str]]) -> tantivy.Document:
+    document = tantivy.Document()
+    document.add_text("id", entry.item.id)
+    document.add_unsigned("number", number)
+    for name, values in filters.items():
+        for value in values:
+            document.add_text(name, value)
+    if entry.item.year is not None:
+        document.add_integer("year", entry.item.year)
+    return document
+
+
+def _filters(entry: IndexItem) -> dict[str, list[str]]:
+    item = entry.item
+    return {
+        "audience": [item.audience],
+        "collection": [item.collection],
+        "kind": [item.kind],
+        "language": [item.language] if item.language else [],
+        "clc": [clc_class(item)] if clc_class(item) else [],
+        "member": sorted({holding.member for holding in item.holdings}),
+        "held": sorted({holding.member for holding in item.holdings if holding.available}),
+    }
+
+
+def _open(directory: Path, schema: tantivy.Schema) -> tantivy.Index:
+    index = tantivy.Index(schema, path=str(directory), reuse=True)
+    index.register_tokenizer("whitespace", tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build())
+    return index
+
+
+class LexicalReader:
+    """Searches one snapshot's two indexes. Thread-safe."""
+
+    def __init__(self, directory: Path) -> None:
+        self._indexes = {name: _open(directory / name, schema()) for name, schema in SCHEMAS.items()}
+        self._schemas = {name: index.schema for name, index in self._indexes.items()}
+        for index in self._indexes.values():
+            index.config_reader("manual")
+            index.reload()
+        self._searchers = {name: index.searcher() for name, index in self._indexes.items()}
+
+    def items(
+        self,
+        weights: Mapping[str, float],
+        boosts: Mapping[str, float],
+        narrow: LexicalFilter,
+        *,
+        limit: int,
+        required: Sequence[str] = (),
+        at_least: int = 0,
+    ) -> Found:
+        """Items by weighted token query: every token scores in every field of ``boosts``.
+
+        Of ``required`` tokens ``at_least`` must occur in the bag (0 asks for any scoring token).
+        """
+        query = self._ranked("items", weights, boosts, narrow, required, at_least)
+        return self._found("items", query, "number", limit)
+
+    def passages(
+        self,
+        weights: Mapping[str, float],
+        narrow: LexicalFilter,
+        *,
+        limit: int,
+        required: Sequence[str] = (),
+        at_least: int = 0,
+    ) -> Found:
+        """Passages by weighted token query; keys are ``number << 20 | ordinal``."""
+        query = self._ranked("passages", weights, {"bag": 1.0}, narrow, required, at_least)
+        return self._found("passages", query, "key", limit)
+
+    def known(self, keys: Sequence[str], narrow: LexicalFilter, *, limit: int) -> Found:
+        """Items that carry one of the known-item keys."""
+        schema = self._schemas["items"]
+        query = Query.boolean_query(
+            [(Occur.Must, Query.term_set_query(schema, "known", list(keys))), *self._must("items", narrow)]
+        )
+        return self._found("items", query, "number", limit)
+
+    def keys_starting(self, prefix: str, narrow: LexicalFilter, *, limit: int) -> list[str]:
+        """Known-item keys of visible items that start so, in order."""
+        must = self._must("items", narrow)
+        only = Query.boolean_query(must) if must else None
+        return [term for term, _ in self._searchers["items"].terms_with_prefix("known", prefix, only, limit)]
+
+    def facets(
+        self, weights: Mapping[str, float], narrow: LexicalFilter, required: Sequence[str], at_least: int
+    ) -> dict[str, dict[str, int]]:
+        """Counts by value of every filter field (and ``year``) over all items that match."""
+        query = self._ranked("items", weights, {"bag": 1.0}, narrow, required, at_least)
+        return self._counts(query)
+
+    def facets_of(self, numbers: Sequence[int]) -> dict[str, dict[str, int]]:
+        """The same counts over the given items."""
+        schema = self._schemas["items"]
+        return self._counts(Query.term_set_query(schema, "number", list(numbers)))
+
+    def number_of(self, item_id: str) -> int | None:
+        """The number of a live item."""
+        found = self._found("items", Query.term_query(self._schemas["items"], "id", item_id), "number", 1)
+        return int(found.keys[0]) if len(found.keys) else None
+
+    def document_frequency(self, token: str) -> int:
+        """Items whose bag holds ``token``."""
+        return self._searchers["items"].doc_freq("bag", token)
+
+    @property
+    def count(self) -> int:
+        return self._searchers["items"].num_docs
+
+    def _counts(self, query: Query) -> dict[str, dict[str, int]]:
+        fields = ("collection", "kind", "language", "clc", "member", "held", "year")
+        request = {name: {"terms": {"field": name, "size": 10_000}} for name in fields}
+        answer = self._searchers["items"].aggregate(query, request)
+        return {
+            name: {_word(bucket["key"]): int(bucket["doc_count"]) for bucket in answer[name]["buckets"]}
+            for name in fields
+        }
+
+    def _ranked(
+        self,
+        index: str,
+        weights: Mapping[str, float],
+        boosts: Mapping[str, float],
+        narrow: LexicalFilter,
+        required: Sequence[str],
+        at_least: int,
+    ) -> Query:
+        schema = self._schemas[index]
+        scoring = [
+            (Occur.Should, Query.boost_query(Query.term_query(schema, name, token, "freq"), boost * weight))
+            for name, boost in boosts.items()
+            for token, weight in weights.items()
+        ]
+        must = self._must(index, narrow)
+        if at_least > 0 and required:
+            present = [(Occur.Should, Query.term_query(schema, "bag", token)) for token in required]
+            wanted = Query.boolean_query(present, minimum_number_should_match=min(at_least, len(present)))
+            must.append((Occur.Must, Query.const_score_query(wanted, 0.0)))
+            return Query.boolean_query([*must, *scoring])
+        return Query.boolean_query([*must, (Occur.Must, Query.boolean_query(scoring))])
+
+    def _must(self, index: str, narrow: LexicalFilter) -> list[tuple[Occur, Query]]:
+        schema = self._schemas[index]
+        wanted = [Query.term_set_query(schema, name, list(values)) for name, values in narrow.terms.items()]
+        if narrow.year_from is not None or narrow.year_to is not None:
+            wanted.append(
+                Query.range_query(
+                    schema,
+                    "year",
+                    tantivy.FieldType.Integer,
+                    narrow.year_from if narrow.year_from is not None else -(10**6),
+                    narrow.year_to if narrow.year_to is not None else 10**6,
+                )
+            )
+        if narrow.numbers is not None:
+            wanted.append(Query.term_set_query(schema, "number", [int(number) for number in narrow.numbers]))
+        return [(Occur.Must, Query.const_score_query(query, 0.0)) for query in wanted]
+
+    def _found(self, index: str, query: Query, field: str, limit: int) -> Found:
+        searcher = self._searchers[index]
+        result = searcher.search(query, limit=max(limit, 1), count=True)
+        addresses = [address for _, address in result.hits]
+        keys = np.array(searcher.fast_field_values(field, addresses), dtype=np.int64)
+        scores = np.array([score for score, _ in result.hits], dtype=np.float32)
+        return Found(keys, scores, int(result.count))
+
+
+def _word(key: object) -> str:
+    return str(int(key)) if isinstance(key, float) else str(key)
+
+
+def clean(text: str) -> str:
+    """Text without control characters and lone surrogates, which no engine should meet."""
+    whole = text.encode("utf-8", "ignore").decode("utf-8", "ignore")
+    return "".join(" " if unicodedata.category(char) == "Cc" else char for char in whole)
+
+
+def bag_weights(tokens: Iterable[str], weight: float) -> dict[str, float]:
+    """Token → ``weight`` × how often it occurs."""
+    weights: dict[str, float] = {}
+    for token in tokens:
+        weights[token] = weights.get(token, 0.0) + weight
+    return weights
