@@ -101,7 +101,7 @@ def build(
     """Bring the index up to the catalogue's head revision and switch to it.
 
     Full when asked, when there is no index, when the last one is damaged, or when model, tokeniser or schema differ;
-    else only the changes since the snapshot's revision. Texts already embedded by the same model are not embedded again.
+    else only the changes since the snapshot's revision. A text already embedded by the same model is not embedded again.
 
     :raises BuildFailed: when it cannot be written (a full disk); what was half written is deleted.
     """

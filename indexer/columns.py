@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from indexer.records import IndexItem, StoredItem
 
 NO_YEAR = -32768
 CODED = ("audience", "collection", "kind", "language", "clc", "member")
-_ARRAYS = {
+_ARRAYS: dict[str, Any] = {
     "numbers": np.int64,
     "ids": "S32",
     "audience": np.uint16,
@@ -143,7 +144,8 @@ class Columns:
 
     @classmethod
     def open(cls, directory: Path) -> Columns:
-        return cls(**{name: _mapped(directory / f"{name}.npy") for name in _ARRAYS})
+        arrays: dict[str, Any] = {name: _mapped(directory / f"{name}.npy") for name in _ARRAYS}
+        return cls(**arrays)
 
     def __len__(self) -> int:
         return len(self.numbers)

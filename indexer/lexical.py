@@ -252,11 +252,11 @@ class LexicalReader:
 
     def document_frequency(self, token: str) -> int:
         """Items whose bag holds ``token``."""
-        return self._searchers["items"].doc_freq("bag", token)
+        return int(self._searchers["items"].doc_freq("bag", token))
 
     @property
     def count(self) -> int:
-        return self._searchers["items"].num_docs
+        return int(self._searchers["items"].num_docs)
 
     def _counts(self, query: Query) -> dict[str, dict[str, int]]:
         fields = ("collection", "kind", "language", "clc", "member", "held", "year")

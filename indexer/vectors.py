@@ -7,12 +7,17 @@ exactly: an inverted file loses hits under it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import faiss
+import faiss as faiss_library
 import numpy as np
 from numpy.typing import NDArray
+
+# The library's own annotations miss what it adds to its classes at run time.
+faiss: Any = faiss_library
 
 IVF_FROM = 40_000
 """Rows from which the inverted file is quicker than a scan without losing a measurable share of hits."""
@@ -27,7 +32,7 @@ Mask = NDArray[np.bool_]
 
 def lists_for(rows: int) -> int:
     """Inverted lists for a segment of ``rows``: a power of two near twice the square root, 2048 at a million."""
-    return 1 << max(4, round(np.log2(2 * np.sqrt(rows))))
+    return 1 << max(4, round(math.log2(2 * math.sqrt(rows))))
 
 
 class VectorFile:
@@ -84,8 +89,8 @@ class VectorSegment:
 
     def __init__(self, directory: Path, dimension: int) -> None:
         self.rows = open_rows(directory, dimension)
-        self._ivf = None
-        self._flat = None
+        self._ivf: Any = None
+        self._flat: Any = None
         ivf = directory / "ivf.faiss"
         if ivf.exists():
             self._ivf = faiss.read_index(str(ivf), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)

@@ -139,7 +139,8 @@ class SearchEngine:
         return ()
 
     def _embed(self, parsed: ParsedQuery) -> NDArray[np.float32]:
-        return self.embedder.embed_queries([parsed.text])[0]
+        vectors = self.embedder.embed_queries([parsed.text])
+        return np.asarray(vectors[0], dtype=np.float32)
 
     def _find(self, view: IndexView, parsed: ParsedQuery, narrow: Narrow, *, depth: int) -> Candidates:
         return find(view, self.tokeniser, parsed, self._embed(parsed), narrow, depth=depth)

@@ -1,4 +1,7 @@
-"""What goes into a search and what comes out of it. The JSON of :class:`SearchPage` is the contract of ``GET /api/search``."""
+"""What goes into a search and what comes out of it.
+
+The JSON of :class:`SearchPage` is the contract of ``GET /api/search``.
+"""
 
 from __future__ import annotations
 

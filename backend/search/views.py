@@ -1,4 +1,4 @@
-"""Which snapshot serves: follows the store's pointer, opens a new snapshot once, keeps the old one while it is in use."""
+"""Which snapshot serves: follows the store's pointer, opens a new one once, keeps the old one while it is in use."""
 
 from __future__ import annotations
 

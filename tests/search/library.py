@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +137,7 @@ class HashingEmbedder:
     def _vector(self, text: str) -> NDArray[np.float32]:
         folded = fold(text)
         vector = np.full(self.dimension, 0.2, dtype=np.float32)
-        for first, second in zip(folded, folded[1:], strict=False):
+        for first, second in pairwise(folded):
             digest = hashlib.blake2b(f"{self._seed}{first}{second}".encode(), digest_size=4).digest()
             vector[int.from_bytes(digest, "little") % self.dimension] += 1.0
         return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
