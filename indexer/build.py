@@ -101,7 +101,7 @@ def build(
     """Bring the index up to the catalogue's head revision and switch to it.
 
     Full when asked, when there is no index, when the last one is damaged, or when model, tokeniser or schema differ;
-    else only the changes since the snapshot's revision. A text already embedded by the same model is not embedded again.
+    else only the changes since the snapshot. A text already embedded by the same model is not embedded again.
 
     :raises BuildFailed: when it cannot be written (a full disk); what was half written is deleted.
     """
@@ -192,7 +192,6 @@ class _Build:
     def _former(self) -> tuple[Stored | None, str]:
         """The last good snapshot, and why it cannot be continued (empty when it can)."""
         try:
-            pointed = self.store.pointer()
             former = self.store.current()
         except SnapshotMissing:
             return None, "there was no index"
@@ -202,8 +201,6 @@ class _Build:
         differing = [name for name in ("model", "tokeniser", "schema") if getattr(wanted, name) != getattr(had, name)]
         if differing:
             return former, f"{' and '.join(differing)} changed"
-        if former.name != pointed:
-            return former, f"the newest index is damaged: {self.store.damage()[pointed]}"
         return former, ""
 
     def _write(self, path: Path, base: Stored | None, former: Stored | None, head: int) -> Stored:

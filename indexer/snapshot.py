@@ -225,7 +225,10 @@ class SnapshotStore:
 
     def begin(self, base: Stored | None) -> Path:
         """An unfinished directory for a new snapshot, with ``base``'s files linked into it. Hold the writer lock."""
-        last = max((int(name) for name in self.names()), default=0)
+        taken = [found.name for found in self.snapshots.iterdir() if found.name.isdigit()]
+        if (self.directory / _POINTER).exists():
+            taken.append(self.pointer())
+        last = max((int(name) for name in taken if name.isdigit()), default=0)
         path = self.snapshots / f".new-{last + 1:09d}"
         path.mkdir()
         if base is not None:
