@@ -17,8 +17,9 @@ from indexer.normalise import fold
 
 jieba.setLogLevel(logging.WARNING)
 
-_RUN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af\u3005\u3007]+|[^\W_]+", re.UNICODE)
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af\u3005\u3007]")
+_CJK = r"\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U000323af"
+_RUN = re.compile(rf"[{_CJK}]+|(?:(?![{_CJK}])[^\W_])+")
+_HAN = re.compile(rf"[{_CJK}]")
 MAX_TOKEN = 64
 """Characters of a token that count: longer runs are no words, and the engine bounds a term's bytes."""
 

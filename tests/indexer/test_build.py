@@ -77,7 +77,7 @@ def test_another_model_forces_a_full_build(catalogue: FakeCatalogue, store: Snap
     build(catalogue, store, HashingEmbedder(seed="a"))
     report = build(catalogue, store, HashingEmbedder(seed="b"))
     assert (report.full, report.reason, report.embedded) == (True, "model changed", 6)
-    assert store.current().manifest.fingerprints.model == "hashing-64-b"
+    assert store.current().manifest.fingerprints.model == "hashing-512-b"
 
 
 def test_the_moments_are_those_of_the_living(catalogue: FakeCatalogue, store: SnapshotStore, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ class HashingEmbedder:
 
     name = "hashing"
 
-    def __init__(self, dimension: int = 64, *, seed: str = "a") -> None:
+    def __init__(self, dimension: int = 512, *, seed: str = "a") -> None:
         self.dimension = dimension
         self.fingerprint = f"hashing-{dimension}-{seed}"
         self.embedded = 0
