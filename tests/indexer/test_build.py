@@ -181,5 +181,5 @@ def test_an_open_view_outlives_its_snapshot(catalogue: FakeCatalogue, store: Sna
         build(catalogue, store, HashingEmbedder())
     assert view.name not in store.names()
     assert titled(view, "活着") == ["i0"]
-    near = view.near(HashingEmbedder().embed_queries(["宋词"])[0], EVERYONE, limit=3)
+    near = view.near(HashingEmbedder().embed_queries(["宋词三百首"])[0], EVERYONE, limit=3)
     assert view.ids(near.numbers)[0] == "i5"
