@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from backend.answer import constraints, extractive
+from backend.answer import constraints, extractive, streaming
 from backend.answer.citing import Sources
 from backend.answer.evidence import Evidence, SearchPort, gather, judge
 from backend.answer.intent import read
 from backend.answer.replies import say
-from backend.answer.values import Action, Answer, Intent, Provenance, Question, Sentence
+from backend.answer.sentences import is_step
+from backend.answer.values import Action, Answer, Intent, Language, Piece, Provenance, Question, Sentence
 from backend.search.query import parse
 from backend.search.values import PassageHit, SearchRequest
 
@@ -54,6 +56,13 @@ class Answerer:
         if question.intent in (Intent.GREETING, Intent.LIBRARIAN, Intent.PERSONAL, Intent.OFF_TOPIC):
             return self._plain(question, audiences)
         return self._from_evidence(question, audiences)
+
+    async def stream(self, question: Question, audiences: frozenset[str]) -> AsyncIterator[Piece | Answer]:
+        """The answer as it comes, piece by piece; the last value is the finished :class:`Answer`."""
+        answer = await asyncio.to_thread(self.answer, question, audiences)
+        for piece in streaming.pieces(answer):
+            yield piece
+        yield answer
 
     # what needs no evidence
 
@@ -113,7 +122,8 @@ class Answerer:
         if not wish.subject and not any(wish.filters.model_dump().values()):
             return []
         filters = wish.filters.model_copy(update={"kinds": ("catalogue",)})
-        words = wish.words if parse(wish.words).known else wish.subject or wish.words
+        named = any(known.tier >= 95 for known in parse(question.text).known) or "《" in question.text
+        words = question.text if named else wish.subject or wish.words
         page = self.engine.search(
             SearchRequest(q=words, filters=filters, size=10), audiences, own_member=question.member
         )
@@ -251,7 +261,7 @@ class Answerer:
         ]
         return Answer(
             intent=question.intent,
-            text="\n".join(sentence.text for sentence in said),
+            text=_joined(said, question.language),
             sentences=tuple(said),
             sources=listed,
             actions=(*actions, *opens[:1], self._handoff(question)),
@@ -262,3 +272,9 @@ class Answerer:
 
 def _rules(hits: Sequence[PassageHit]) -> list[PassageHit]:
     return [hit for hit in hits if hit.item.kind in ("policy", "faq")]
+
+
+def _joined(said: Sequence[Sentence], language: Language) -> str:
+    """Running text; items and steps on lines of their own."""
+    lines = any(sentence.text.startswith(("《", "1. ")) or is_step(sentence.text) for sentence in said)
+    return ("\n" if lines else "" if language == "zh" else " ").join(sentence.text for sentence in said)

@@ -64,6 +64,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "没有找到您名下的申请。请核对申请编号；若在其他设备上提交，请联系馆员查询。",
         "I found no request of yours. Please check the number; if you placed it on another device, ask a librarian.",
     ),
+    "stopped": ("已停止回答。", "Stopped."),
     "unreadable": (
         "没有看懂这条消息，请用文字描述您的问题，例如“周末几点开门”“《活着》哪里有”。",
         "I could not read that. Please describe your question in words, for example “opening hours at weekends”.",
