@@ -18,6 +18,8 @@ from indexer.records import IndexItem, StoredItem
 
 NO_YEAR = -32768
 CODED = ("audience", "collection", "kind", "language", "clc", "member")
+ITEM_COLUMNS = ("numbers", "ids", "audience", "collection", "kind", "language", "clc", "year")
+ROW_COLUMNS = ("passage_from", "passage_to", "text_hashes")
 _ARRAYS: dict[str, Any] = {
     "numbers": np.int64,
     "ids": "S32",
@@ -156,6 +158,11 @@ class Columns:
             return np.full(len(numbers), -1, dtype=np.int64)
         places = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
         return np.where(self.numbers[places] == numbers, places, -1)
+
+    def hashes_of(self, place: int) -> list[bytes]:
+        """The hashes of an item's texts."""
+        first, last = self.row_starts[place : place + 2]
+        return [bytes(digest) for digest in self.text_hashes[first:last]]
 
     def row_items(self) -> NDArray[np.int64]:
         """The item's place for every passage row."""

@@ -113,7 +113,7 @@ def test_a_full_disk_leaves_the_old_index_serving(catalogue: FakeCatalogue, stor
 
 def test_a_crash_before_the_switch_is_swept_away(catalogue: FakeCatalogue, store: SnapshotStore) -> None:
     first = build(catalogue, store, HashingEmbedder())
-    (store.snapshots / ".new-000000099").mkdir()
+    (store.snapshots / ".new-update").mkdir()
     assert store.current().name == first.snapshot
     catalogue.put(item("n1", "量子力学"))
     build(catalogue, store, HashingEmbedder())
