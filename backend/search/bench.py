@@ -78,6 +78,9 @@ class SyntheticCatalogue:
     def passages(self, item_id: str) -> list[Passage]:
         return list(self.entry(int(item_id[1:])).passages)
 
+    def same_work(self, work_id: str) -> list[StoredItem]:
+        return []
+
     def entry(self, number: int) -> IndexItem:
         """Record ``number``: its title is pieces of two real ones."""
         pick = random.Random(self.seed * 1_000_003 + number)

@@ -44,6 +44,8 @@ class Items(Protocol):
 
     def passages(self, item_id: str) -> list[Passage]: ...
 
+    def same_work(self, work_id: str) -> list[StoredItem]: ...
+
 
 class QueryEmbedder(Protocol):
     """What search needs of the embedding model."""
@@ -122,7 +124,16 @@ class SearchEngine:
         vector = self._embed(parsed)
         return find_passages(view, self.tokeniser, self._catalogue, parsed, vector, narrow, limit=limit)
 
-    def snapshot(self) -> str:
+    def warm(self) -> None:
+        """Load index, dictionary and model before the first reader asks.
+
+        :raises NotReady: when there is no usable index.
+        """
+        self.embedder.embed_queries(["预热"])
+        self.tokeniser.tokens("预热")
+        self._views.current()
+
+    def snapshot_name(self) -> str:
         """Name of the serving snapshot.
 
         :raises NotReady: when there is no usable index.
@@ -134,9 +145,18 @@ class SearchEngine:
         return self._views.refresh().name
 
     def editions(self, item: StoredItem, audiences: frozenset[str]) -> tuple[Edition, ...]:
-        """The other visible manifestations of the item's work."""
-        del audiences
-        return ()
+        """The other visible manifestations of the item's work, newest first."""
+        if not item.work_id:
+            return ()
+        others = [
+            other
+            for other in self._catalogue.same_work(item.work_id)
+            if other.id != item.id and other.audience in audiences
+        ]
+        others.sort(key=lambda other: (-(other.year or 0), other.id))
+        return tuple(
+            Edition(id=other.id, title=other.title, publisher=other.publisher, year=other.year) for other in others
+        )
 
     def _embed(self, parsed: ParsedQuery) -> NDArray[np.float32]:
         vectors = self.embedder.embed_queries([parsed.text])
