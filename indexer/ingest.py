@@ -43,12 +43,12 @@ REPORTED_SKIPS = 200
 SCHEMA = 1
 """Part of every digest: raised when records or their stored text are made differently, so that a load renews."""
 
-HoldingRule = Callable[[Record], Sequence[Holding]]
+Transform = Callable[[Record | Document], Record | Document]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestOptions:
-    """What is loaded, into where, for whom."""
+    """What is loaded, into where, for whom. ``transform`` changes each thing before it is compared and stored."""
 
     collection: str
     kind: str | None = None
@@ -57,7 +57,7 @@ class IngestOptions:
     audience: str = "public"
     complete: bool = False
     label: str = ""
-    holding_rule: HoldingRule | None = None
+    transform: Transform | None = None
 
 
 @dataclass(slots=True)
@@ -196,12 +196,10 @@ class _Run:
                 self._store_things(transaction, things)
 
     def _own(self, outcome: Read) -> Record | Document:
-        """The thing with its holdings given to the member that loads it (or spread by the load's rule)."""
-        thing = outcome.thing
+        """The thing as this load wants it: transformed, its holdings given to the member that loads it."""
+        thing = self._options.transform(outcome.thing) if self._options.transform else outcome.thing
         if isinstance(thing, Document):
             return thing
-        if self._options.holding_rule:
-            return dataclasses.replace(thing, holdings=tuple(self._options.holding_rule(thing)))
         if not self._options.member:
             return thing
         held = thing.holdings or (Holding(member="", call_number=_default_call_number(thing), status="unknown"),)
