@@ -52,6 +52,13 @@ class BuildReport:
     items: int
     seconds: float
 
+    def __str__(self) -> str:
+        how = f"full build ({self.reason})" if self.full else self.reason
+        return (
+            f"snapshot {self.snapshot}: {how}, {self.items} items; {self.indexed} indexed, {self.withdrawn} withdrawn, "
+            f"{self.embedded} texts embedded, {self.reused} reused, {self.seconds:.1f} s"
+        )
+
 
 def build(
     catalogue: Source,

@@ -219,12 +219,11 @@ class LexicalReader:
         query = self._ranked("passages", weights, {"bag": 1.0}, narrow, required, at_least)
         return self._found("passages", query, "key", limit)
 
-    def known(self, keys: Sequence[str], narrow: LexicalFilter, *, limit: int) -> Found:
-        """Items that carry one of the known-item keys."""
+    def known(self, tiers: Mapping[str, float], narrow: LexicalFilter, *, limit: int) -> Found:
+        """Items that carry one of the known-item keys; the score is the tier of their highest key."""
         schema = self._schemas["items"]
-        query = Query.boolean_query(
-            [(Occur.Must, Query.term_set_query(schema, "known", list(keys))), *self._must("items", narrow)]
-        )
+        each = [Query.const_score_query(Query.term_query(schema, "known", key), tier) for key, tier in tiers.items()]
+        query = Query.boolean_query([(Occur.Must, Query.disjunction_max_query(each)), *self._must("items", narrow)])
         return self._found("items", query, "number", limit)
 
     def keys_starting(self, prefix: str, narrow: LexicalFilter, *, limit: int) -> list[str]:

@@ -45,7 +45,13 @@ def split_passages(item_id: str, text: str, *, blocks: Sequence[Block] = (), con
     if not passages:
         passages.append(
             Passage(
-                id=_passage_id(item_id, context, 1), item_id=item_id, ordinal=0, start=0, end=0, text="", context=context
+                id=_passage_id(item_id, context, 1),
+                item_id=item_id,
+                ordinal=0,
+                start=0,
+                end=0,
+                text="",
+                context=context,
             )
         )
     return tuple(passages)

@@ -145,15 +145,19 @@ def find(
 
 def named_items(view: IndexView, known: Sequence[KnownItem], narrow: LexicalFilter) -> dict[int, KnownItem]:
     """Items that the question names, each under its strongest name."""
-    named: dict[int, KnownItem] = {}
+    tiers: dict[str, float] = {}
+    meaning: dict[int, KnownItem] = {}
     for item in known:
         keys = item.keys
         if item.prefix:
             keys = tuple(view.lexical.keys_starting(item.keys[0], narrow, limit=_SHELF))
-        if keys:
-            for number in view.lexical.known(keys, narrow, limit=_KNOWN).keys:
-                named.setdefault(int(number), item)
-    return named
+        meaning.setdefault(item.tier, item)
+        for key in keys:
+            tiers.setdefault(key, item.tier)
+    if not tiers:
+        return {}
+    found = view.lexical.known(tiers, narrow, limit=_KNOWN)
+    return {int(number): meaning[round(float(tier))] for number, tier in zip(found.keys, found.scores, strict=True)}
 
 
 def _by_number(found: Found) -> dict[int, float]:

@@ -31,7 +31,10 @@ _PHRASES = re.compile(QUESTION_PHRASES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownItem:
-    """Keys that name one item (any of them), their tier (higher goes first) and the words that explain the hit."""
+    """Keys that name one item (any of them), their tier (higher goes first) and the words that explain the hit.
+
+    A tier stands for one explanation.
+    """
 
     keys: tuple[str, ...]
     tier: int
@@ -91,11 +94,11 @@ def _identifiers(plain: str) -> list[KnownItem]:
     for match in _ISBN.finditer(plain):
         value = isbn13(match.group())
         if value:
-            found.append(KnownItem(keys=(f"isbn:{value}",), tier=100, why="ISBN 匹配"))
+            found.append(KnownItem(keys=(f"isbn:{value}",), tier=102, why="ISBN 匹配"))
     for match in _ISSN.finditer(plain):
         number = issn(match.group())
         if number:
-            found.append(KnownItem(keys=(f"issn:{squeeze(number)}",), tier=100, why="ISSN 匹配"))
+            found.append(KnownItem(keys=(f"issn:{squeeze(number)}",), tier=101, why="ISSN 匹配"))
     for _, _, standard in standard_numbers_in(plain):
         found.append(KnownItem(keys=(f"standard:{squeeze(standard)}",), tier=100, why="标准号匹配"))
         base = squeeze(standard_base(standard))
