@@ -39,6 +39,11 @@ def ids(engine: SearchEngine, q: str, audiences: frozenset[str] = PUBLIC, **filt
         ("周末开放时间", "p1"),
         ("怎么办理借书证", "p2"),
         ("s-b5", "b5"),
+        ("huozhe", "b1"),
+        ("Huo zhe", "b1"),
+        ("hz", "b1"),
+        ("tushuguan lianmeng", "b5"),
+        ("xu junlin", "b5"),
     ],
 )
 def test_the_item_asked_for_comes_first(engine: SearchEngine, q: str, first: str) -> None:
