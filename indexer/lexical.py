@@ -218,10 +218,19 @@ class LexicalReader:
 
     def known(self, tiers: Mapping[str, float], narrow: LexicalFilter, *, limit: int) -> Found:
         """Items that carry one of the known-item keys; the score is the tier of their highest key."""
+        if not tiers:
+            return Found(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), 0)
         schema = self._schemas["items"]
         each = [Query.const_score_query(Query.term_query(schema, "known", key), tier) for key, tier in tiers.items()]
         query = Query.boolean_query([(Occur.Must, Query.disjunction_max_query(each)), *self._must("items", narrow)])
         return self._found("items", query, "number", limit)
+
+    def titles_like(self, key: str, narrow: LexicalFilter, *, limit: int) -> list[int]:
+        """Items with a title key that differs in one character, exchanged ones counting once."""
+        schema = self._schemas["items"]
+        near = Query.fuzzy_term_query(schema, "known", f"title:{key}", 1)
+        query = Query.boolean_query([(Occur.Must, near), *self._must("items", narrow)])
+        return [int(number) for number in self._found("items", query, "number", limit).keys]
 
     def keys_starting(self, prefix: str, narrow: LexicalFilter, *, limit: int) -> list[str]:
         """Known-item keys of visible items that start so, in order."""

@@ -136,6 +136,17 @@ class IndexView:
                     ordinals[at], cosines[at] = best, scores[start + best]
         return ordinals, cosines
 
+    def vector_of(self, item_id: str) -> Vectors | None:
+        """The mean direction of an item's passages; None when it is not in the index."""
+        number = self.lexical.number_of(item_id)
+        for segment in self._segments:
+            place = int(segment.columns.index_of(np.array([-1 if number is None else number]))[0])
+            if place >= 0:
+                first, last = segment.columns.row_starts[place : place + 2]
+                mean = segment.vectors.rows[first:last].astype(np.float32).mean(axis=0)
+                return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
+        return None
+
     def cosines(self, query: Vectors, numbers: NDArray[np.int64], ordinals: NDArray[np.int64]) -> Vectors:
         """Exact cosine of single passages."""
         result = np.full(len(numbers), -1.0, dtype=np.float32)

@@ -34,8 +34,10 @@ class Candidates:
     ranked: list[Candidate]
     total: int
     highlight_tokens: tuple[str, ...]
+    by_words: int
+    named: bool
     _view: IndexView
-    _words: _Words
+    _words: _Words | None
     _ordinals: dict[int, int]
     _extra: list[int]
 
@@ -45,21 +47,18 @@ class Candidates:
 
     def why(self, candidate: Candidate) -> str:
         """Why it is shown, in words for readers."""
-        return fuse.explain(
-            candidate, by_words=candidate.number not in self._extra_set(), by_meaning=candidate.z >= NEAR_ENOUGH
-        )
+        by_words = self._words is not None and candidate.number not in self._extra
+        return fuse.explain(candidate, by_words=by_words, by_meaning=candidate.z >= NEAR_ENOUGH)
 
     def counts(self) -> Counts:
         """Exact counts by facet value over everything found."""
-        counts = self._words.counts()
+        counts: Counts = self._words.counts() if self._words else {}
         if self._extra:
             for name, values in self._view.lexical.facets_of(self._extra).items():
                 for value, count in values.items():
-                    counts[name][value] = counts[name].get(value, 0) + count
+                    of_name = counts.setdefault(name, {})
+                    of_name[value] = of_name.get(value, 0) + count
         return counts
-
-    def _extra_set(self) -> set[int]:
-        return set(self._extra)
 
 
 @dataclass(slots=True)
@@ -136,10 +135,35 @@ def find(
         ranked=fuse.rank(candidates),
         total=found.count + len(extra),
         highlight_tokens=tuple(dict.fromkeys(content)),
+        by_words=found.count,
+        named=bool(named),
         _view=view,
         _words=words,
         _ordinals={int(n): int(o) for n, o in zip(numbers, ordinals, strict=True)},
         _extra=extra,
+    )
+
+
+def nearest(view: IndexView, vector: NDArray[np.float32], narrow: Narrow, *, depth: int) -> Candidates:
+    """Candidates by meaning alone."""
+    mean, deviation = view.z.scale(vector)
+    near = view.near(vector, narrow, limit=depth)
+    ordinals: dict[int, int] = {}
+    ranked = []
+    for number, ordinal, cosine in zip(near.numbers, near.ordinals, near.cosines, strict=True):
+        if int(number) not in ordinals:
+            ordinals[int(number)] = int(ordinal)
+            ranked.append(Candidate(number=int(number), bm25=0.0, z=(float(cosine) - mean) / deviation, why="内容相近"))
+    return Candidates(
+        ranked=ranked,
+        total=len(ranked),
+        highlight_tokens=(),
+        by_words=0,
+        named=False,
+        _view=view,
+        _words=None,
+        _ordinals=ordinals,
+        _extra=list(ordinals),
     )
 
 
