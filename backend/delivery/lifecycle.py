@@ -219,9 +219,7 @@ class Transition:
 def _transition(
     name: str, sources: Iterable[State], target: State | str, sides: Iterable[Side], label: str, **more: object
 ) -> Transition:
-    return Transition(
-        name=name, sources=frozenset(sources), target=target, sides=frozenset(sides), label=label, **more
-    )  # type: ignore[arg-type]
+    return Transition(name=name, sources=frozenset(sources), target=target, sides=frozenset(sides), label=label, **more)  # type: ignore[arg-type]
 
 
 Z = State
@@ -274,7 +272,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         service="loan",
     ),
     _transition(
-        "grant_renewal", [Z.RENEWAL_ASKED], Z.RECEIVED, [S], "同意续借", told="续借成功。", service="loan", needs=("due",)
+        "grant_renewal",
+        [Z.RENEWAL_ASKED],
+        Z.RECEIVED,
+        [S],
+        "同意续借",
+        told="续借成功。",
+        service="loan",
+        needs=("due",),
     ),
     _transition(
         "refuse_renewal",
@@ -371,7 +376,8 @@ def mermaid() -> str:
         lines += [f"    {source.value} --> {target} : {transition.label}" for source in sorted(transition.sources)]
         if transition.target == NEXT:
             lines += [
-                f"    {source.value} --> unfilled : {transition.label}（已无下家）" for source in sorted(transition.sources)
+                f"    {source.value} --> unfilled : {transition.label}（已无下家）"
+                for source in sorted(transition.sources)
             ]
     lines += [f"    {state.value} --> [*]" for state, rule in STATES.items() if rule.final]
     return "\n".join(lines) + "\n"
