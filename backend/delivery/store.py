@@ -198,7 +198,7 @@ def state_counts(session: Session, member: str | None) -> dict[str, int]:
     query = select(RequestRow.state, func.count()).group_by(RequestRow.state)
     if member is not None:
         query = query.where(concerned(member))
-    return {state: count for state, count in session.execute(query)}
+    return {str(state): count for state, count in session.execute(query)}
 
 
 def of_visitor(session: Session, visitor_id: str, *, limit: int) -> list[RequestRow]:
