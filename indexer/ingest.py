@@ -199,7 +199,8 @@ class _Run:
         """The thing as this load wants it: transformed, its holdings given to the member that loads it."""
         thing = self._options.transform(outcome.thing) if self._options.transform else outcome.thing
         if isinstance(thing, Document):
-            return thing
+            member = self._options.member
+            return dataclasses.replace(thing, metadata={"member": member, **thing.metadata}) if member else thing
         if not self._options.member:
             return thing
         held = thing.holdings or (Holding(member="", call_number=_default_call_number(thing), status="unknown"),)
