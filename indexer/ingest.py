@@ -19,8 +19,8 @@ from typing import Any
 
 from indexer.catalogue import Catalogue, CatalogueBatch, Collection, Entry, ItemRow, encode_item
 from indexer.clustering import identify, merge_reason, record_key
-from indexer.description import document_item, record_item
-from indexer.passages import split_passages
+from indexer.description import document_item, passage_blocks, record_item
+from indexer.passages import LONGEST, split_passages
 from indexer.progress import Progress, Silent
 from indexer.records import (
     Block,
@@ -266,7 +266,7 @@ class _Run:
         records = [thing for thing in things if isinstance(thing, Record)]
         holdings = _merged_holdings(records)
         item = record_item(item_id, collection, audience, records, holdings)
-        passages = split_passages(item_id, item.text)
+        passages = split_passages(item_id, item.text, blocks=passage_blocks(item.text), target=LONGEST)
         return ItemRow(item=item, passages=passages, digest=_item_digest(item), merge_reason=merge_reason(records))
 
     def _withdraw_vanished(self) -> None:
