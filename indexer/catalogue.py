@@ -1,0 +1,460 @@
+"""The catalogue: what every source said, the items made of it, and in which order they changed.
+
+*Entries* are what one source says (one record or document each); *items* are what a person finds: a document, or all
+entries that describe one manifestation, with every member's holdings. Each change of an item takes the next *revision*,
+so an index follows with ``changes(after=…)``. A load is committed batch by batch: what a killed run had stored stays,
+and the next run finds it unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from indexer.records import (
+    Change,
+    Classification,
+    Holding,
+    Identifier,
+    IndexItem,
+    Passage,
+    StoredItem,
+    Withdrawn,
+)
+
+metadata = MetaData()
+
+collections = Table(
+    "cat_collections",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("audience", String(80), nullable=False),
+    Column("label", String(200), nullable=False, default=""),
+)
+entries = Table(
+    "cat_entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("collection", String(64), nullable=False),
+    Column("member", String(64), nullable=False),
+    Column("source_id", String(512), nullable=False),
+    Column("digest", String(40), nullable=False),
+    Column("item_id", String(32), nullable=False, index=True),
+    Column("cluster_key", String(64), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("run_id", Integer, nullable=False),
+    UniqueConstraint("collection", "member", "source_id", name="uq_cat_entries_key"),
+)
+items = Table(
+    "cat_items",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("collection", String(64), nullable=False, index=True),
+    Column("source_id", String(512), nullable=False),
+    Column("audience", String(80), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("passages", Text, nullable=False),
+    Column("digest", String(40), nullable=False),
+    Column("work_id", String(32)),
+    Column("merge_reason", Text, nullable=False, default=""),
+    Column("revision", Integer, nullable=False, unique=True),
+    Column("withdrawn", Boolean, nullable=False, default=False),
+    Index("ix_cat_items_source", "collection", "source_id"),
+    Index("ix_cat_items_work", "work_id"),
+)
+revisions = Table(
+    "cat_revision", metadata, Column("id", Integer, primary_key=True), Column("value", Integer, nullable=False)
+)
+runs = Table(
+    "cat_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", String(512), nullable=False),
+    Column("started", Float, nullable=False),
+    Column("finished", Float),
+    Column("report", Text, nullable=False, default="{}"),
+)
+locks = Table(
+    "cat_locks",
+    metadata,
+    Column("source", String(512), primary_key=True),
+    Column("token", String(64), nullable=False),
+    Column("expires", Float, nullable=False),
+)
+
+
+class SourceBusyError(RuntimeError):
+    """Another run is loading the same source."""
+
+
+class CollectionMismatchError(ValueError):
+    """A collection exists with another audience than the one asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """A named set of items with one audience."""
+
+    name: str
+    kind: str
+    audience: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one source says of one thing; ``payload`` is the record or document as JSON."""
+
+    collection: str
+    member: str
+    source_id: str
+    digest: str
+    item_id: str
+    cluster_key: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRow:
+    """An item as it is to be stored, with its passages."""
+
+    item: StoredItem
+    passages: tuple[Passage, ...]
+    digest: str
+    merge_reason: str = ""
+
+
+class Catalogue:
+    """Reads and writes the tables above through one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(lianwen_read_only=True)
+
+    # what the index and the search read
+
+    def head_revision(self) -> int:
+        """The revision of the last change; 0 while nothing was ever stored."""
+        with self._reading.connect() as connection:
+            return int(connection.execute(select(func.max(items.c.revision))).scalar() or 0)
+
+    def changes(self, after: int = 0, *, batch: int = 1_000) -> Iterator[Change]:
+        """Every item changed after a revision, in order, in its present state."""
+        while True:
+            query = select(items).where(items.c.revision > after).order_by(items.c.revision).limit(batch)
+            with self._reading.connect() as connection:
+                rows = connection.execute(query).mappings().all()
+            for row in rows:
+                yield _change(row)
+            if len(rows) < batch:
+                return
+            after = int(rows[-1]["revision"])
+
+    def get(self, ids: Sequence[str]) -> dict[str, StoredItem]:
+        """The items of these ids that are not withdrawn."""
+        found: dict[str, StoredItem] = {}
+        for start in range(0, len(ids), 500):
+            query = select(items).where(items.c.id.in_(ids[start : start + 500]), items.c.withdrawn.is_(False))
+            with self._reading.connect() as connection:
+                for row in connection.execute(query).mappings():
+                    found[str(row["id"])] = _stored(row)
+        return found
+
+    def item(self, item_id: str) -> StoredItem | None:
+        return self.get([item_id]).get(item_id)
+
+    def passages(self, item_id: str) -> list[Passage]:
+        """An item's passages, in order."""
+        query = select(items.c.passages, items.c.text).where(items.c.id == item_id, items.c.withdrawn.is_(False))
+        with self._reading.connect() as connection:
+            row = connection.execute(query).first()
+        return list(_passages(item_id, row[0], row[1])) if row else []
+
+    def by_source_id(self, collection: str, source_id: str) -> StoredItem | None:
+        """The item that an entry of this collection with this id became."""
+        query = select(entries.c.item_id).where(entries.c.collection == collection, entries.c.source_id == source_id)
+        with self._reading.connect() as connection:
+            item_id = connection.execute(query.limit(1)).scalar()
+        return self.item(item_id) if item_id else None
+
+    def collections(self) -> list[Collection]:
+        with self._reading.connect() as connection:
+            rows = connection.execute(select(collections).order_by(collections.c.name)).mappings().all()
+        return [Collection(**row) for row in rows]
+
+    def ids(self, *, collection: str | None = None, kind: str | None = None) -> list[str]:
+        """Ids of the items that are not withdrawn."""
+        query = select(items.c.id).where(items.c.withdrawn.is_(False)).order_by(items.c.id)
+        if collection is not None:
+            query = query.where(items.c.collection == collection)
+        if kind is not None:
+            query = query.where(items.c.kind == kind)
+        with self._reading.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+    def same_work(self, work_id: str) -> list[StoredItem]:
+        """Every item of a work."""
+        query = select(items).where(items.c.work_id == work_id, items.c.withdrawn.is_(False)).order_by(items.c.id)
+        with self._reading.connect() as connection:
+            return [_stored(row) for row in connection.execute(query).mappings()]
+
+    def runs(self, *, limit: int = 50) -> list[dict[str, Any]]:
+        """The latest loads with their reports, newest first."""
+        query = select(runs).order_by(runs.c.id.desc()).limit(limit)
+        with self._reading.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [{**row, "report": json.loads(row["report"])} for row in rows]
+
+    # what a load writes
+
+    def open_collection(self, wanted: Collection) -> Collection:
+        """The collection of that name, made when new.
+
+        :raises CollectionMismatchError: when it exists for another audience; nobody's documents change readers unseen.
+        """
+        with self._engine.begin() as connection:
+            row = connection.execute(select(collections).where(collections.c.name == wanted.name)).mappings().first()
+            if row is None:
+                connection.execute(
+                    insert(collections).values(
+                        name=wanted.name, kind=wanted.kind, audience=wanted.audience, label=wanted.label
+                    )
+                )
+                return wanted
+        if row["audience"] != wanted.audience:
+            raise CollectionMismatchError(
+                f"collection {wanted.name!r} is for audience {row['audience']!r}, not {wanted.audience!r}"
+            )
+        return Collection(**row)
+
+    def lock(self, source: str, token: str, *, now: float, seconds: float) -> None:
+        """Take (or keep) the right to load ``source`` until ``now + seconds``.
+
+        :raises SourceBusyError: when another run has it.
+        """
+        values = {"token": token, "expires": now + seconds}
+        try:
+            with self._engine.begin() as connection:
+                free = (locks.c.source == source) & ((locks.c.expires < now) | (locks.c.token == token))
+                if connection.execute(update(locks).where(free).values(**values)).rowcount == 0:
+                    connection.execute(insert(locks).values(source=source, **values))
+        except IntegrityError as error:
+            raise SourceBusyError(f"another run is loading {source}; wait for it, or for its lock to expire") from error
+
+    def unlock(self, source: str, token: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(delete(locks).where(locks.c.source == source, locks.c.token == token))
+
+    def start_run(self, source: str, *, now: float) -> int:
+        with self._engine.begin() as connection:
+            key = connection.execute(insert(runs).values(source=source, started=now, report="{}")).inserted_primary_key
+        if key is None:
+            raise RuntimeError("the database gave the run no number")
+        return int(key[0])
+
+    def finish_run(self, run_id: int, report: Mapping[str, Any], *, now: float) -> None:
+        body = json.dumps(report, ensure_ascii=False)
+        with self._engine.begin() as connection:
+            connection.execute(update(runs).where(runs.c.id == run_id).values(finished=now, report=body))
+
+    def begin(self) -> CatalogueBatch:
+        """One batch of a load: a transaction."""
+        return CatalogueBatch(self._engine)
+
+
+class CatalogueBatch:
+    """A transaction over entries and items. Leave the ``with`` block normally to commit."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._context = engine.begin()
+        self._connection: Connection
+
+    def __enter__(self) -> CatalogueBatch:
+        self._connection = self._context.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._context.__exit__(*error)
+
+    def known(self, collection: str, member: str, source_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Digest and item id of the entries that are there already, by source id."""
+        query = select(entries.c.source_id, entries.c.digest, entries.c.item_id).where(
+            entries.c.collection == collection, entries.c.member == member, entries.c.source_id.in_(source_ids)
+        )
+        return {row[0]: (row[1], row[2]) for row in self._connection.execute(query)}
+
+    def seen(self, collection: str, member: str, source_ids: Sequence[str], run_id: int) -> None:
+        """These entries occurred again, unchanged."""
+        if source_ids:
+            self._connection.execute(
+                update(entries)
+                .where(
+                    entries.c.collection == collection, entries.c.member == member, entries.c.source_id.in_(source_ids)
+                )
+                .values(run_id=run_id)
+            )
+
+    def put(self, batch: Sequence[Entry], run_id: int, *, known: Mapping[str, tuple[str, str]]) -> None:
+        """Store new and changed entries."""
+        rows = [
+            {
+                "collection": entry.collection, "member": entry.member, "source_id": entry.source_id,
+                "digest": entry.digest, "item_id": entry.item_id, "cluster_key": entry.cluster_key,
+                "payload": entry.payload, "run_id": run_id,
+            }
+            for entry in batch
+        ]  # fmt: skip
+        if changed := [row["source_id"] for row in rows if row["source_id"] in known]:
+            key = (entries.c.collection == rows[0]["collection"]) & (entries.c.member == rows[0]["member"])
+            self._connection.execute(delete(entries).where(key, entries.c.source_id.in_(changed)))
+        if rows:
+            self._connection.execute(insert(entries), rows)
+
+    def vanished(self, collection: str, member: str, run_id: int, source_prefixes: Sequence[str] = ()) -> list[str]:
+        """Remove the entries that a complete load did not see; returns the items they belonged to."""
+        gone = (entries.c.collection == collection) & (entries.c.member == member) & (entries.c.run_id != run_id)
+        touched = list(self._connection.execute(select(entries.c.item_id).where(gone).distinct()).scalars())
+        self._connection.execute(delete(entries).where(gone))
+        return touched
+
+    def remove(self, collection: str, member: str, source_ids: Sequence[str]) -> list[str]:
+        """Remove entries by id; returns the items they belonged to."""
+        gone = (entries.c.collection == collection) & (entries.c.member == member) & entries.c.source_id.in_(source_ids)
+        touched = list(self._connection.execute(select(entries.c.item_id).where(gone).distinct()).scalars())
+        self._connection.execute(delete(entries).where(gone))
+        return touched
+
+    def entries_of(self, item_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """(member, payload) of every entry of these items, oldest first."""
+        found: dict[str, list[tuple[str, str]]] = {item_id: [] for item_id in item_ids}
+        query = (
+            select(entries.c.item_id, entries.c.member, entries.c.payload)
+            .where(entries.c.item_id.in_(item_ids))
+            .order_by(entries.c.id)
+        )
+        for item_id, member, payload in self._connection.execute(query):
+            found[item_id].append((member, payload))
+        return found
+
+    def digests(self, item_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
+        """(digest, withdrawn) of the items that exist."""
+        query = select(items.c.id, items.c.digest, items.c.withdrawn).where(items.c.id.in_(item_ids))
+        return {row[0]: (row[1], bool(row[2])) for row in self._connection.execute(query)}
+
+    def store(self, rows: Sequence[ItemRow]) -> None:
+        """Write items, each at the next revision."""
+        if not rows:
+            return
+        first = self._take_revisions(len(rows))
+        ids = [row.item.id for row in rows]
+        self._connection.execute(delete(items).where(items.c.id.in_(ids)))
+        self._connection.execute(insert(items), [_row(row, first + number) for number, row in enumerate(rows)])
+
+    def withdraw(self, item_ids: Sequence[str]) -> int:
+        """Withdraw items; returns how many were there."""
+        first = self._take_revisions(len(item_ids)) if item_ids else 0
+        withdrawn = 0
+        for number, item_id in enumerate(item_ids):
+            here = (items.c.id == item_id) & items.c.withdrawn.is_(False)
+            values = {"withdrawn": True, "revision": first + number, "digest": "", "text": "", "payload": "{}"}
+            withdrawn += self._connection.execute(update(items).where(here).values(**values)).rowcount
+        return withdrawn
+
+    def _take_revisions(self, count: int) -> int:
+        """The first of ``count`` new revisions. The counter's row serialises writers until they commit, so that a
+        reader that has seen a revision has seen every smaller one."""
+        changed = self._connection.execute(update(revisions).values(value=revisions.c.value + count))
+        if changed.rowcount == 0:
+            self._connection.execute(insert(revisions).values(id=1, value=count))
+        return int(self._connection.execute(select(revisions.c.value)).scalar_one()) - count + 1
+
+
+def _row(row: ItemRow, revision: int) -> dict[str, Any]:
+    item = row.item
+    return {
+        "id": item.id, "collection": item.collection, "source_id": item.source_id, "audience": item.audience,
+        "kind": item.kind, "title": item.title, "text": item.text, "payload": encode_item(item),
+        "passages": _encode_passages(row.passages),
+        "digest": row.digest, "work_id": item.work_id, "merge_reason": row.merge_reason, "revision": revision,
+        "withdrawn": False,
+    }  # fmt: skip
+
+
+def _encode_passages(passages: Sequence[Passage]) -> str:
+    listed = [[p.start, p.end, p.context, p.page, p.clause, p.id] for p in passages]
+    return json.dumps(listed, ensure_ascii=False)
+
+
+_LISTED = ("creators", "subjects", "series", "title_variants", "romanised")
+
+
+def encode_item(item: StoredItem) -> str:
+    """What of an item has no column of its own, as JSON."""
+    body: dict[str, Any] = {name: list(getattr(item, name)) for name in _LISTED}
+    body |= {name: getattr(item, name) for name in ("publisher", "year", "date", "url", "language", "abstract")}
+    body["identifiers"] = [[i.scheme, i.value, i.display] for i in item.identifiers]
+    body["classifications"] = [[c.scheme, c.number] for c in item.classifications]
+    body["holdings"] = [
+        [h.member, h.call_number, h.location, h.barcode, h.status, h.copies, h.loanable, h.copyable]
+        for h in item.holdings
+    ]
+    body["metadata"] = dict(item.metadata)
+    return json.dumps(body, ensure_ascii=False)
+
+
+def _stored(row: Mapping[Any, Any]) -> StoredItem:
+    body = json.loads(row["payload"])
+    for name in _LISTED:
+        body[name] = tuple(body[name])
+    body["identifiers"] = tuple(Identifier(scheme=s, value=v, display=d) for s, v, d in body["identifiers"])
+    body["classifications"] = tuple(Classification(scheme=s, number=n) for s, n in body["classifications"])
+    body["holdings"] = tuple(
+        Holding(member=m, call_number=c, location=p, barcode=b, status=s, copies=n, loanable=lo, copyable=co)
+        for m, c, p, b, s, n, lo, co in body["holdings"]
+    )
+    columns = ("id", "source_id", "collection", "audience", "kind", "title", "text", "revision", "work_id")
+    return StoredItem(**{name: row[name] for name in columns}, **body)
+
+
+def _passages(item_id: str, listed: str, text: str) -> tuple[Passage, ...]:
+    return tuple(
+        Passage(
+            id=passage_id, item_id=item_id, ordinal=ordinal, start=start, end=end, text=text[start:end],
+            context=context, page=page, clause=clause,
+        )
+        for ordinal, (start, end, context, page, clause, passage_id) in enumerate(json.loads(listed))
+    )  # fmt: skip
+
+
+def _change(row: Mapping[Any, Any]) -> Change:
+    if row["withdrawn"]:
+        return Withdrawn(item_id=row["id"], revision=row["revision"])
+    item = _stored(row)
+    return IndexItem(item=item, passages=_passages(item.id, row["passages"], item.text))
