@@ -22,7 +22,8 @@ MAX_QUESTION = 300
 
 
 class KnowledgeSink(Protocol):
-    """Where published answers go to be searched. Both must be safe to repeat."""
+    """Where published answers go to be searched. Both must be safe to repeat, and must not write to this database
+    inside the call (the caller's transaction is over when they are called)."""
 
     def publish(self, entry: KnowledgeEntry) -> None: ...
 
