@@ -23,7 +23,9 @@ STRICT = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>[点我](javascript:window.hacked=1) **粗**'
+HOSTILE = (
+    '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>[点我](javascript:window.hacked=1) **粗**'
+)
 
 HOLDINGS = [
     {"member": "CITY", "member_name": "示例市图书馆", "call_number": "G258.22/X88", "location": "三楼社科借阅区",
@@ -37,7 +39,10 @@ SOURCE = {
 }  # fmt: skip
 POLICY = {"n": 2, "id": "doc-2", "collection": "policy", "kind": "policy", "title": "馆际互借办法", "url": "/policy/2"}
 SENTENCES = [
-    ("《地市级区域图书馆联盟建设研究》由西南交通大学出版社 2011 年出版。", [(1, "出版：成都：西南交通大学出版社，2011.6")]),
+    (
+        "《地市级区域图书馆联盟建设研究》由西南交通大学出版社 2011 年出版。",
+        [(1, "出版：成都：西南交通大学出版社，2011.6")],
+    ),
     ("示例市图书馆有 2 册在馆。", [(1, "馆藏：示例市图书馆 三楼社科借阅区")]),
     ("外馆读者可以申请馆际互借，一般三个工作日到馆。", [(2, "外馆读者凭证申请，三个工作日内到馆"), (1, "可外借")]),
 ]
@@ -78,7 +83,10 @@ def said(question: str) -> list[dict[str, Any]]:
     if "恶意" in question:
         return [{"text": HOSTILE, "citations": [{"source": 1, "quote": HOSTILE, "start": 0, "end": len(HOSTILE)}]}]
     sentences = [
-        {"text": text, "citations": [{"source": n, "quote": quote, "start": 0, "end": len(quote)} for n, quote in cited]}
+        {
+            "text": text,
+            "citations": [{"source": n, "quote": quote, "start": 0, "end": len(quote)} for n, quote in cited],
+        }
         for text, cited in SENTENCES
     ]
     return [dict(sentences[index % 3]) for index in range(400)] if "很长" in question else sentences
@@ -145,6 +153,7 @@ def pages(app: FastAPI, world: World) -> None:
     def host(lang: str = "zh-CN", attributes: str = "") -> HTMLResponse:
         """A member's page under the strictest policy, with the widget placed by the loader's script tag alone."""
         page = f"""<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Host</title>
+            <link rel="icon" href="/widget/icon.svg">
             <meta name="viewport" content="width=device-width"></head><body><main><h1>Host</h1></main>
             <script src="/widget/loader.js" data-member="demo" {attributes}></script></body></html>"""
         return HTMLResponse(page, headers={"Content-Security-Policy": STRICT})
