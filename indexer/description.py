@@ -17,7 +17,10 @@ def describe(record: Record) -> str:
     """The stored text of a record: what a reader would want read aloud, one statement a sentence."""
     statements = [
         ("题名", _full_title(record)),
-        ("责任者", record.responsibility or "；".join(c.name + _ROLES.get(c.role or "", "") for c in record.contributors)),
+        (
+            "责任者",
+            record.responsibility or "；".join(c.name + _ROLES.get(c.role or "", "") for c in record.contributors),
+        ),
         ("版本", record.edition),
         ("出版", "，".join(part for part in (_place_publisher(record), record.date or str(record.year or "")) if part)),
         ("丛书", "；".join(record.series)),

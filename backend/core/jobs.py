@@ -69,7 +69,7 @@ Handler = Callable[[Job], None]
 def schedule(
     session: Session, kind: str, key: str, *, payload: Mapping[str, Any] | None = None, due_at: datetime | None = None
 ) -> None:
-    """Queue a step in the caller's transaction. A step of that kind and key that waits already is moved to ``due_at``."""
+    """Queue a step in the caller's transaction; one of that kind and key that waits already moves to ``due_at``."""
     due = due_at or now()
     waiting = session.execute(
         update(JobRow)
@@ -164,7 +164,7 @@ class Runner:
             self._handlers[job.kind](job)
         except RetryLater as reason:
             self._failed(job, str(reason), moment)
-        except Exception as error:  # noqa: BLE001 - process edge: a step that fails must not stop the worker
+        except Exception as error:
             log.exception("job %s %s failed (attempt %d)", job.kind, job.key, job.attempts)
             self._failed(job, f"{type(error).__name__}: {error}", moment)
         else:
@@ -180,12 +180,12 @@ class Runner:
         return count
 
     def run(self, stop: threading.Event, *, poll: float = 1.0, wake: Callable[[float], object] | None = None) -> None:
-        """Work until ``stop`` is set. ``wake(seconds)`` waits for news at most that long (default: waits on ``stop``)."""
+        """Work until ``stop`` is set. ``wake(seconds)`` waits for news at most that long (default: on ``stop``)."""
         while not stop.is_set():
             try:
                 if self.drain() == 0:
                     (wake or stop.wait)(poll)
-            except Exception:  # noqa: BLE001 - process edge: the database may be away for a moment
+            except Exception:
                 log.exception("worker could not reach its queue; trying again")
                 stop.wait(5.0)
 
