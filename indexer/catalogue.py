@@ -401,10 +401,15 @@ def _row(row: ItemRow, revision: int) -> dict[str, Any]:
     return {
         "id": item.id, "collection": item.collection, "source_id": item.source_id, "audience": item.audience,
         "kind": item.kind, "title": item.title, "text": item.text, "payload": encode_item(item),
-        "passages": json.dumps([[p.start, p.end, p.context, p.page, p.clause, p.id] for p in row.passages], ensure_ascii=False),
+        "passages": _encode_passages(row.passages),
         "digest": row.digest, "work_id": item.work_id, "merge_reason": row.merge_reason, "revision": revision,
         "withdrawn": False,
     }  # fmt: skip
+
+
+def _encode_passages(passages: Sequence[Passage]) -> str:
+    listed = [[p.start, p.end, p.context, p.page, p.clause, p.id] for p in passages]
+    return json.dumps(listed, ensure_ascii=False)
 
 
 _LISTED = ("creators", "subjects", "series", "title_variants", "romanised")

@@ -1,4 +1,4 @@
-"""One form for many spellings: characters, ISBN, ISSN, standard numbers, call numbers. Pure, and the same at build and query.
+"""One form for many spellings: characters, ISBN, ISSN, standard and call numbers. Pure, the same at build and query.
 
 Folding works character by character, so that a match in the folded text has its place in the original: compatibility
 forms (NFKD), lower case, Traditional to Simplified (OpenCC's single-character table), the variants below, no
@@ -117,8 +117,8 @@ def issn(text: str) -> str | None:
 
 # Codes of Chinese sectors (GB/T 1.1 and the list of sector standards), so that "AI 2024" is no standard.
 _SECTORS = (
-    "AQ BB CB CH CJ CY DA DL DY DZ EJ FZ GA GC GD GF GH GM GY HB HG HJ HS HY JB JC JG JR JT JY LB LD LS LY MH MT MZ NB NY "
-    "QB QC QJ QX RB SB SC SF SH SJ SL SN SW SY TB TD TY WB WH WJ WM WS WW XB XF YB YC YD YJ YS YY YZ ZY"
+    "AQ BB CB CH CJ CY DA DL DY DZ EJ FZ GA GC GD GF GH GM GY HB HG HJ HS HY JB JC JG JR JT JY LB LD LS LY MH MT MZ NB "
+    "NY QB QC QJ QX RB SB SC SF SH SJ SL SN SW SY TB TD TY WB WH WJ WM WS WW XB XF YB YC YD YJ YS YY YZ ZY"
 ).replace(" ", "|")
 _DASH = rf"[{re.escape(_DASHES)}]"
 _STANDARD = re.compile(
