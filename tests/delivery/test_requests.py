@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from backend.core.access import Caller, Visitor
 from backend.core.db import Database
 from backend.core.errors import Conflict, InputError, NotFound
 from backend.core.jobs import JobRow
 from backend.delivery import requests, store, timers
+from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.models import HistoryRow, RequestRow, RotaRow
 from backend.delivery.values import Actor, RequestView
-from backend.delivery.views import Viewer, actor_of_staff, actor_of_visitor, board
+from backend.delivery.views import Viewer, actor_of_staff, actor_of_visitor
 from tests.delivery.library import PATRON, RULES, draft, in_days, item, librarian, office, staff_actor
 
 READER = Viewer(visitor_id="v_1")
@@ -271,12 +274,49 @@ def test_the_rota_keeps_reasons_for_every_library(database: Database) -> None:
 
 def test_the_board_shows_what_concerns_a_librarian(database: Database) -> None:
     number = place(database, draft(item("city"))).number
-    with database.read() as session:
-        mine = board(session, staff=librarian("city"))
-        assert [(row.number, row.mine) for row in mine.rows] == [(number, True)]
-        assert {action["name"] for action in mine.rows[0].actions} >= {"accept", "decline", "ship"}
-        assert board(session, staff=librarian("college")).total == 0
-        assert board(session, staff=office()).counts == {"requested": 1}
+    desk = QueueBoard(database, RULES)
+    mine = desk.queue(staff=librarian("city"), view="todo")
+    assert [shown["number"] for shown in mine.requests] == [number]
+    assert {action["name"] for action in mine.requests[0]["actions"]} >= {"accept", "decline", "ship"}
+    assert desk.queue(staff=librarian("college"), view="all").total == 0
+    assert desk.queue(staff=librarian("county-b"), view="todo").total == 0
+    assert desk.queue(staff=office(), view="open").counts == {"todo": 0, "open": 1, "closed": 0, "all": 1}
+    assert desk.queue(staff=office(), view="all", query="%").total == 0
+    assert desk.queue(staff=office(), view="all", query="方志").total == 1
+    with pytest.raises(InputError):
+        desk.queue(staff=office(), view="x")
+
+
+def test_a_librarian_moves_a_request_on_the_board(database: Database) -> None:
+    number = place(database, draft(item("city"))).number
+    desk = QueueBoard(database, RULES)
+    asked = SimpleNamespace(action="accept", reason="", due=None, version=None)
+    with pytest.raises(NotFound):
+        desk.move(number, asked, staff=librarian("college"))
+    assert desk.move(number, asked, staff=librarian("city"))["state"] == "will_supply"
+    assert desk.request(number, staff=librarian("city"))["patron"] is None
+
+
+def test_a_notice_is_shown_once_to_the_library_that_must_act(database: Database) -> None:
+    number = place(database, draft(item("city"))).number
+    desk = QueueBoard(database, RULES)
+    assert [notice["number"] for notice in desk.notices(staff=librarian("city"))] == [number]
+    assert desk.notices(staff=librarian("city")) == []
+
+
+def test_a_reader_hears_of_their_own_requests_only(database: Database) -> None:
+    number = place(database, draft(item("city"))).number
+    progress = RequestProgress(database)
+
+    def caller(visitor: str) -> Caller:
+        return Caller(address="127.0.0.1", visitor=Visitor(id=visitor, member="county-b", origin="http://localhost"))
+
+    found = progress.status(number.lower().replace("-", ""), caller=caller("v_1"))
+    assert found is not None
+    assert (found.number, found.supplier) == (number, "市馆")
+    assert progress.status(number, caller=caller("v_2")) is None
+    assert [shown.number for shown in progress.recent(caller=caller("v_1"), limit=5)] == [number]
+    assert progress.recent(caller=Caller(address="127.0.0.1"), limit=5) == []
 
 
 def test_html_in_every_field_stays_text(database: Database) -> None:
