@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from backend.consortium import members
 from backend.core.db import Database
 from backend.delivery.values import HoldingRef, ItemRef
+from backend.desk import store as knowledge_store
+from backend.desk.values import KnowledgeEntry, KnowledgeState
 from backend.search.engine import SearchEngine
 from backend.search.values import SearchRequest
+from indexer.catalogue import Catalogue
+from indexer.ingest import IngestOptions, ingest
 from indexer.records import StoredItem
 
 
@@ -58,6 +64,46 @@ def item_ref(item: StoredItem) -> ItemRef:
     )
 
 
+class KnowledgeIndex:
+    """The desk's port ``KnowledgeSink``: published answers are a collection of FAQ documents, loaded as a whole."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, build: Callable[[], object], directory: Path) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._build = build
+        self._directory = directory
+
+    def publish(self, entry: KnowledgeEntry) -> None:
+        """Make the entry (and every published one) searchable."""
+        self._reload()
+
+    def withdraw(self, entry_id: str) -> None:
+        """Let the entry no longer be found."""
+        self._reload()
+
+    def _reload(self) -> None:
+        """Load what is published now. A line that stays keeps the load from being empty, which would withdraw nothing."""
+        with self._database.read() as session:
+            published = knowledge_store.knowledge(session, state=KnowledgeState.PUBLISHED)
+        path = self._directory / "knowledge.jsonl"
+        lines = [json.dumps(_document(entry), ensure_ascii=False) for entry in published]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options = IngestOptions(collection="knowledge", kind="faq", complete=True, label="馆员解答")
+        ingest(self._catalogue, [str(path)], options)
+        self._build()
+
+
+def _document(entry: KnowledgeEntry) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "title": entry.question,
+        "text": entry.answer,
+        "kind": "faq",
+        "date": entry.updated_at.date().isoformat(),
+        "metadata": {"member": entry.member} if entry.member else {},
+    }
+
+
 class MemberNames:
     """Codes to names, for answers and pages; read from the database at most every ``seconds``."""
 
@@ -66,6 +112,11 @@ class MemberNames:
         self._seconds = seconds
         self._names: dict[str, str] = {}
         self._read = 0.0
+
+    def all(self) -> Mapping[str, str]:
+        """Every code with its name."""
+        self("")
+        return self._names
 
     def __call__(self, code: str) -> str:
         """The member's name; the code itself for one that is not a member."""
