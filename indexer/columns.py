@@ -18,6 +18,8 @@ from indexer.records import IndexItem, StoredItem
 
 NO_YEAR = -32768
 CODED = ("audience", "collection", "kind", "language", "clc", "member")
+ITEM_COLUMNS = ("numbers", "ids", "audience", "collection", "kind", "language", "clc", "year")
+ROW_COLUMNS = ("passage_from", "passage_to", "text_hashes")
 _ARRAYS: dict[str, Any] = {
     "numbers": np.int64,
     "ids": "S32",
@@ -157,6 +159,11 @@ class Columns:
         places = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
         return np.where(self.numbers[places] == numbers, places, -1)
 
+    def hashes_of(self, place: int) -> list[bytes]:
+        """The hashes of an item's texts."""
+        first, last = self.row_starts[place : place + 2]
+        return [bytes(digest) for digest in self.text_hashes[first:last]]
+
     def row_items(self) -> NDArray[np.int64]:
         """The item's place for every passage row."""
         return np.repeat(np.arange(len(self.numbers)), np.diff(self.row_starts))
@@ -168,5 +175,5 @@ class Columns:
 
 def _mapped(path: Path) -> NDArray[np.generic]:
     # An empty array cannot be mapped.
-    array: NDArray[np.generic] = np.load(path, mmap_mode="r" if path.stat().st_size > 128 else None)
-    return array
+    array = np.load(path, mmap_mode="r" if path.stat().st_size > 128 else None)
+    return np.asarray(array)

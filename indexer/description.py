@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from indexer.clustering import identify, work_key
-from indexer.records import Document, Holding, Record, StoredItem
+from indexer.records import Block, Document, Holding, Record, StoredItem
 
 _T = TypeVar("_T")
 
@@ -17,7 +17,10 @@ def describe(record: Record) -> str:
     """The stored text of a record: what a reader would want read aloud, one statement a sentence."""
     statements = [
         ("题名", _full_title(record)),
-        ("责任者", record.responsibility or "；".join(c.name + _ROLES.get(c.role or "", "") for c in record.contributors)),
+        (
+            "责任者",
+            record.responsibility or "；".join(c.name + _ROLES.get(c.role or "", "") for c in record.contributors),
+        ),
         ("版本", record.edition),
         ("出版", "，".join(part for part in (_place_publisher(record), record.date or str(record.year or "")) if part)),
         ("丛书", "；".join(record.series)),
@@ -28,6 +31,28 @@ def describe(record: Record) -> str:
         ("分类号", "；".join(dict.fromkeys(c.number for c in record.classifications))),
     ]
     return "\n".join(f"{label}：{_ended(value)}" for label, value in statements if value)
+
+
+def passage_blocks(text: str) -> tuple[Block, ...]:
+    """The stretches of a record's text that become passages: who, what and where in one, content and notes in another.
+
+    Numbers (ISBN, class marks) are known-item keys of their own and would only blur the vectors.
+    """
+    ends = {"main": 0, "content": 0}
+    start = 0
+    for line in text.splitlines(keepends=True):
+        part = _PARTS.get(line.partition("：")[0], "main" if start == ends["main"] else "")
+        if part:
+            ends[part] = start + len(line)
+        start += len(line)
+    content = (Block(start=ends["main"], end=ends["content"]),) if ends["content"] > ends["main"] else ()
+    return (Block(start=0, end=ends["main"]), *content)
+
+
+_PARTS = {
+    "题名": "main", "责任者": "main", "版本": "main", "出版": "main", "丛书": "main", "主题": "main",
+    "摘要": "content", "附注": "content", "ISBN": "", "分类号": "",
+}  # fmt: skip
 
 
 def _ended(value: str) -> str:

@@ -1,4 +1,4 @@
-"""One form for many spellings: characters, ISBN, ISSN, standard numbers, call numbers. Pure, the same at build and query.
+"""One form for many spellings: characters, ISBN, ISSN, standard and call numbers. Pure, the same at build and query.
 
 Folding works character by character, so that a match in the folded text has its place in the original: compatibility
 forms (NFKD), lower case, Traditional to Simplified (OpenCC's single-character table), the variants below, no

@@ -198,15 +198,37 @@ class SnapshotStore:
             return []
         return sorted(path.name for path in self.snapshots.iterdir() if (path / MANIFEST).is_file())
 
-    def verify(self, name: str | None = None) -> Stored:
-        """Read every file again and compare it, whatever was verified before.
+    def status(self) -> dict[str, Any]:
+        """What the serving snapshot holds, in words and numbers.
+
+        :raises SnapshotMissing: when nothing was built yet.
+        :raises SnapshotDamaged: when no snapshot is whole.
+        """
+        stored = self.current()
+        manifest = stored.manifest
+        return {
+            "snapshot": stored.name,
+            "created": manifest.created,
+            "revision": manifest.revision,
+            "items": manifest.items,
+            "passages": manifest.rows,
+            "segments": len(manifest.segments),
+            "bytes": sum(size for _, size in manifest.files.values()),
+            "model": manifest.fingerprints.model,
+            "tokeniser": manifest.fingerprints.tokeniser,
+            "kept": self.names(),
+            "refused": self.damage(),
+        }
+
+    def verify(self, name: str | None = None) -> str:
+        """Read every file again and compare it, whatever was verified before; the name of the snapshot verified.
 
         :raises SnapshotDamaged: with the file that is wrong.
         """
         with self._lock:
             self._verified.clear()
             self._damaged.clear()
-        return self.open(name or self.pointer())
+        return self.open(name or self.pointer()).name
 
     @contextlib.contextmanager
     def writing(self, *, wait: bool = True) -> Iterator[None]:
@@ -214,22 +236,36 @@ class SnapshotStore:
 
         :raises WriterBusy: when another process holds it and ``wait`` is False.
         """
+        with self._locked("writer.lock", wait=wait):
+            _sweep(self.snapshots, ".new-*")
+            yield
+
+    @contextlib.contextmanager
+    def rebuilding(self, *, wait: bool = True) -> Iterator[None]:
+        """Hold the lock of whoever writes a whole index beside the serving one; writers go on meanwhile.
+
+        :raises WriterBusy: when another process is rebuilding and ``wait`` is False.
+        """
+        with self._locked("rebuild.lock", wait=wait):
+            _sweep(self.snapshots, ".whole-*")
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, name: str, *, wait: bool) -> Iterator[None]:
         self.snapshots.mkdir(parents=True, exist_ok=True)
-        with (self.directory / "writer.lock").open("a") as handle:
+        with (self.directory / name).open("a") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError as error:
                 raise WriterBusy(f"another process is writing to {self.directory}") from error
-            self._sweep()
             yield
 
     def begin(self, base: Stored | None) -> Path:
-        """An unfinished directory for a new snapshot, with ``base``'s files linked into it. Hold the writer lock."""
-        taken = [found.name for found in self.snapshots.iterdir() if found.name.isdigit()]
-        if (self.directory / _POINTER).exists():
-            taken.append(self.pointer())
-        last = max((int(name) for name in taken if name.isdigit()), default=0)
-        path = self.snapshots / f".new-{last + 1:09d}"
+        """An unfinished directory for a new snapshot, with ``base``'s files linked into it.
+
+        Hold the writer lock with a base, the lock of rebuilding without.
+        """
+        path = self.snapshots / (".new-update" if base else ".whole-index")
         path.mkdir()
         if base is not None:
             for relative in base.manifest.files:
@@ -239,8 +275,8 @@ class SnapshotStore:
         return path
 
     def publish(self, path: Path, manifest: Manifest, *, base: Stored | None) -> Stored:
-        """Checksum, flush and name the unfinished ``path``, then point to it."""
-        name = path.name.removeprefix(".new-")
+        """Checksum, flush and name the unfinished ``path``, then point to it. Hold the writer lock."""
+        name = f"{self._last() + 1:09d}"
         files = _checksums(path, base)
         sealed = Manifest(**{**_shallow(manifest), "name": name, "files": files})
         for relative in files:
@@ -273,9 +309,11 @@ class SnapshotStore:
         for name in [name for name in self.names() if name < serving][: -(self._keep - 1) or None]:
             shutil.rmtree(self.snapshots / name, ignore_errors=True)
 
-    def _sweep(self) -> None:
-        for path in self.snapshots.glob(".new-*"):
-            shutil.rmtree(path, ignore_errors=True)
+    def _last(self) -> int:
+        taken = [found.name for found in self.snapshots.iterdir()]
+        if (self.directory / _POINTER).exists():
+            taken.append(self.pointer())
+        return max((int(name) for name in taken if name.isdigit()), default=0)
 
     def _checked(self, name: str) -> Stored:
         path = self.snapshots / name
@@ -310,6 +348,11 @@ class SnapshotStore:
             self._damaged.pop(manifest.name, None)
             for relative, (digest, _) in manifest.files.items():
                 self._verified[_identity(path / relative)] = digest
+
+
+def _sweep(folder: Path, pattern: str) -> None:
+    for path in folder.glob(pattern):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _shallow(manifest: Manifest) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,21 +59,31 @@ class Near:
     cosines: Vectors
 
 
-class _Segment:
-    """A segment's columns and vectors with its live items."""
+class _Content:
+    """A segment's columns and vectors: the same in every snapshot that shares its files."""
 
-    def __init__(self, stored: Stored, name: str) -> None:
-        folder = stored.path / "segments" / name
+    def __init__(self, folder: Path, dimension: int) -> None:
         self.columns = Columns.open(folder)
-        self.vectors = VectorSegment(folder, stored.manifest.fingerprints.dimension)
-        self.alive: Mask = np.load(stored.path / f"alive-{name}.npy")
+        self.vectors = VectorSegment(folder, dimension)
         self.row_items = self.columns.row_items()
+
+
+class _Segment:
+    """A segment with its live items in one snapshot."""
+
+    def __init__(self, content: _Content, alive: Mask) -> None:
+        self.content = content
+        self.columns = content.columns
+        self.vectors = content.vectors
+        self.row_items = content.row_items
+        self.alive = alive
 
 
 class IndexView:
     """A snapshot ready to be searched. Immutable and thread-safe; several may be open at once."""
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: Stored, *, former: IndexView | None = None) -> None:
+        """Open ``stored``; what it shares with ``former`` is not opened again."""
         manifest = stored.manifest
         self.name = stored.name
         self.revision = manifest.revision
@@ -80,7 +91,11 @@ class IndexView:
         self.lexical = LexicalReader(stored.path)
         self.z = Moments.load(stored.path / "moments.npz").scorer()
         self._dictionaries = {name: Dictionary(words) for name, words in manifest.dictionaries.items()}
-        self._segments = [_Segment(stored, entry.name) for entry in manifest.segments if entry.items]
+        self._contents: dict[tuple[str, str], _Content] = _contents(stored, former._contents if former else {})
+        self._segments = [
+            _Segment(content, np.load(stored.path / f"alive-{name}.npy"))
+            for (name, _), content in self._contents.items()
+        ]
         self._masks: OrderedDict[Narrow, list[tuple[Mask, Mask]]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -109,13 +124,28 @@ class IndexView:
         cosines = np.full(len(numbers), -1.0, dtype=np.float32)
         for segment in self._segments:
             places = segment.columns.index_of(numbers)
-            for at in np.flatnonzero(places >= 0):
-                first, last = segment.columns.row_starts[places[at] : places[at] + 2]
-                scores = segment.vectors.cosines(query, np.arange(first, last))
-                if len(scores):
-                    ordinals[at] = int(np.argmax(scores))
-                    cosines[at] = scores[ordinals[at]]
+            here = np.flatnonzero(places >= 0)
+            if len(here):
+                first = np.asarray(segment.columns.row_starts[places[here]])
+                counts = segment.columns.row_starts[places[here] + 1] - first
+                starts = np.cumsum(counts) - counts
+                rows = np.repeat(first - starts, counts) + np.arange(int(counts.sum()))
+                scores = segment.vectors.cosines(query, rows)
+                for at, start, count in zip(here, starts, counts, strict=True):
+                    best = int(np.argmax(scores[start : start + count])) if count > 1 else 0
+                    ordinals[at], cosines[at] = best, scores[start + best]
         return ordinals, cosines
+
+    def vector_of(self, item_id: str) -> Vectors | None:
+        """The mean direction of an item's passages; None when it is not in the index."""
+        number = self.lexical.number_of(item_id)
+        for segment in self._segments:
+            place = int(segment.columns.index_of(np.array([-1 if number is None else number]))[0])
+            if place >= 0:
+                first, last = segment.columns.row_starts[place : place + 2]
+                mean = segment.vectors.rows[first:last].astype(np.float32).mean(axis=0)
+                return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
+        return None
 
     def cosines(self, query: Vectors, numbers: NDArray[np.int64], ordinals: NDArray[np.int64]) -> Vectors:
         """Exact cosine of single passages."""
@@ -189,6 +219,21 @@ class IndexView:
         mask = np.zeros(len(columns), dtype=np.bool_)
         mask[columns.held_items()[wanted]] = True
         return mask
+
+
+def _contents(stored: Stored, opened: Mapping[tuple[str, str], _Content]) -> dict[tuple[str, str], _Content]:
+    """The segments of a snapshot by name and digest of their vectors and numbers, oldest first."""
+    contents: dict[tuple[str, str], _Content] = {}
+    for entry in stored.manifest.segments:
+        if entry.items:
+            folder = f"segments/{entry.name}"
+            digests = [
+                stored.manifest.files[f"{folder}/{name}"][0] for name in ("numbers.npy", "ids.npy", "vectors.f16")
+            ]
+            key = (entry.name, "-".join(digests))
+            dimension = stored.manifest.fingerprints.dimension
+            contents[key] = opened.get(key) or _Content(stored.path / folder, dimension)
+    return contents
 
 
 def _best(

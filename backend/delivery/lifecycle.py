@@ -44,7 +44,7 @@ class Side(StrEnum):
     TIMER = "timer"
 
 
-P, R, S, O, T = Side.PATRON, Side.REQUESTER, Side.SUPPLIER, Side.OFFICE, Side.TIMER
+P, R, S, F, T = Side.PATRON, Side.REQUESTER, Side.SUPPLIER, Side.OFFICE, Side.TIMER
 
 NEXT = "next"
 """Target of a transition that hands the request to the next place of the rota: requested there, or unfilled."""
@@ -219,17 +219,15 @@ class Transition:
 def _transition(
     name: str, sources: Iterable[State], target: State | str, sides: Iterable[Side], label: str, **more: object
 ) -> Transition:
-    return Transition(
-        name=name, sources=frozenset(sources), target=target, sides=frozenset(sides), label=label, **more
-    )  # type: ignore[arg-type]
+    return Transition(name=name, sources=frozenset(sources), target=target, sides=frozenset(sides), label=label, **more)  # type: ignore[arg-type]
 
 
 Z = State
 _OUT = (Z.RECEIVED, Z.OVERDUE, Z.RENEWAL_ASKED)
 
 TRANSITIONS: tuple[Transition, ...] = (
-    _transition("match", [Z.REVIEW], NEXT, [R, O], "核对无误，发出请求", told="馆员已核对文献信息，申请已发出。"),
-    _transition("give_up", [Z.REVIEW], Z.UNFILLED, [R, O], "无法办理", needs=("reason",), danger=True),
+    _transition("match", [Z.REVIEW], NEXT, [R, F], "核对无误，发出请求", told="馆员已核对文献信息，申请已发出。"),
+    _transition("give_up", [Z.REVIEW], Z.UNFILLED, [R, F], "无法办理", needs=("reason",), danger=True),
     _transition("accept", [Z.REQUESTED], Z.WILL_SUPPLY, [S], "同意提供"),
     _transition("offer_conditions", [Z.REQUESTED], Z.CONDITIONAL, [S], "有条件提供", needs=("reason",)),
     _transition("offer_retry", [Z.REQUESTED], Z.RETRY_OFFERED, [S], "请稍后再试", needs=("reason",)),
@@ -245,18 +243,18 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     _transition("expire", [Z.REQUESTED], NEXT, [T], "逾时未答复", told="供书馆逾时未答复，已转下一家。"),
     _transition(
-        "accept_conditions", [Z.CONDITIONAL], Z.WILL_SUPPLY, [P, R, O], "接受条件", told="条件已接受，供书馆正在准备。"
+        "accept_conditions", [Z.CONDITIONAL], Z.WILL_SUPPLY, [P, R, F], "接受条件", told="条件已接受，供书馆正在准备。"
     ),
     _transition(
-        "refuse_conditions", [Z.CONDITIONAL], NEXT, [P, R, O, T], "不接受条件", told="未接受所提条件，已转下一家。"
+        "refuse_conditions", [Z.CONDITIONAL], NEXT, [P, R, F, T], "不接受条件", told="未接受所提条件，已转下一家。"
     ),
-    _transition("retry", [Z.RETRY_OFFERED], Z.REQUESTED, [R, O], "再次请求", told="已再次向供书馆提出请求。"),
-    _transition("skip", [Z.RETRY_OFFERED], NEXT, [R, O, T], "转下一家", told="不再等待，已转下一家。"),
+    _transition("retry", [Z.RETRY_OFFERED], Z.REQUESTED, [R, F], "再次请求", told="已再次向供书馆提出请求。"),
+    _transition("skip", [Z.RETRY_OFFERED], NEXT, [R, F, T], "转下一家", told="不再等待，已转下一家。"),
     _transition(
         "reroute",
         [Z.REQUESTED, Z.CONDITIONAL, Z.RETRY_OFFERED, Z.WILL_SUPPLY, Z.CANCEL_ASKED],
         NEXT,
-        [O],
+        [F],
         "改派下一家",
         told="申请已改派另一家图书馆。",
         needs=("reason",),
@@ -274,7 +272,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         service="loan",
     ),
     _transition(
-        "grant_renewal", [Z.RENEWAL_ASKED], Z.RECEIVED, [S], "同意续借", told="续借成功。", service="loan", needs=("due",)
+        "grant_renewal",
+        [Z.RENEWAL_ASKED],
+        Z.RECEIVED,
+        [S],
+        "同意续借",
+        told="续借成功。",
+        service="loan",
+        needs=("due",),
     ),
     _transition(
         "refuse_renewal",
@@ -304,7 +309,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "lose",
         [Z.SHIPPED, *_OUT, Z.RECALLED, Z.RETURNED],
         Z.LOST,
-        [R, S, O],
+        [R, S, F],
         "登记遗失",
         service="loan",
         needs=("reason",),
@@ -314,14 +319,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         "cancel",
         [Z.REVIEW, Z.REQUESTED, Z.CONDITIONAL, Z.RETRY_OFFERED],
         Z.CANCELLED,
-        [P, R, O],
+        [P, R, F],
         "取消申请",
         danger=True,
     ),
-    _transition("ask_cancel", [Z.WILL_SUPPLY], Z.CANCEL_ASKED, [P, R, O], "请求取消", danger=True),
+    _transition("ask_cancel", [Z.WILL_SUPPLY], Z.CANCEL_ASKED, [P, R, F], "请求取消", danger=True),
     _transition("agree_cancel", [Z.CANCEL_ASKED], Z.CANCELLED, [S], "同意取消"),
     _transition("refuse_cancel", [Z.CANCEL_ASKED], Z.WILL_SUPPLY, [S], "不能取消", told="供书馆已在办理，不能取消。"),
-    _transition("reopen", [Z.UNFILLED], Z.REVIEW, [R, O], "重新办理", told="馆员正在重新办理您的申请。"),
+    _transition("reopen", [Z.UNFILLED], Z.REVIEW, [R, F], "重新办理", told="馆员正在重新办理您的申请。"),
 )
 
 BY_NAME = {transition.name: transition for transition in TRANSITIONS}
@@ -371,7 +376,8 @@ def mermaid() -> str:
         lines += [f"    {source.value} --> {target} : {transition.label}" for source in sorted(transition.sources)]
         if transition.target == NEXT:
             lines += [
-                f"    {source.value} --> unfilled : {transition.label}（已无下家）" for source in sorted(transition.sources)
+                f"    {source.value} --> unfilled : {transition.label}（已无下家）"
+                for source in sorted(transition.sources)
             ]
     lines += [f"    {state.value} --> [*]" for state, rule in STATES.items() if rule.final]
     return "\n".join(lines) + "\n"

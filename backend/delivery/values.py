@@ -88,6 +88,7 @@ class RequestDraft:
     pickup: str = ""
     note: str = ""
     matched: str = ""
+    peer_request_id: str | None = None
 
 
 class SupplierView(BaseModel):

@@ -67,5 +67,5 @@ class Views:
                 detail={"index": stored.manifest.fingerprints.model, "service": self._model},
             )
         if self._view is None or self._view.name != stored.name:
-            self._view = IndexView(stored)
+            self._view = IndexView(stored, former=self._view)
         self._pointed = pointed

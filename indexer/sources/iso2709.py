@@ -20,7 +20,7 @@ FIELD_END = b"\x1e"
 LONGEST_RECORD = 4 * 1024 * 1024
 _CHUNK = 1 << 20
 
-# ISO 2709 leader as MARC21 and UNIMARC use it: length, status, type …, indicator and subfield code lengths, base address
+# ISO 2709 leader as MARC21 and UNIMARC use it: length, status and type, indicator and code lengths, base address
 _LEADER = re.compile(rb"[0-9]{5}[\x20-\x7e]{5}[0-9 ]{2}[0-9 ]{5}[\x20-\x7e]{3}[\x20-\x7e]{4}")
 
 
@@ -107,7 +107,11 @@ def parse(raw: RawRecord) -> tuple[pymarc.Record, str, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             record = pymarc.Record(
-                bytes(content), to_unicode=True, force_utf8=encoding == "utf-8", utf8_handling="replace", file_encoding=codec
+                bytes(content),
+                to_unicode=True,
+                force_utf8=encoding == "utf-8",
+                utf8_handling="replace",
+                file_encoding=codec,
             )
     except PymarcException as error:
         raise ValueError(str(error) or type(error).__name__) from error

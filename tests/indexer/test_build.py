@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> SnapshotStore:
 
 
 def titled(view: IndexView, title: str) -> list[str]:
-    found = view.lexical.known([f"title:{title}"], view.lexical_filter(EVERYONE), limit=10)
+    found = view.lexical.known({f"title:{title}": 1.0}, view.lexical_filter(EVERYONE), limit=10)
     return view.ids(found.keys)
 
 
@@ -113,7 +113,7 @@ def test_a_full_disk_leaves_the_old_index_serving(catalogue: FakeCatalogue, stor
 
 def test_a_crash_before_the_switch_is_swept_away(catalogue: FakeCatalogue, store: SnapshotStore) -> None:
     first = build(catalogue, store, HashingEmbedder())
-    (store.snapshots / ".new-000000099").mkdir()
+    (store.snapshots / ".new-update").mkdir()
     assert store.current().name == first.snapshot
     catalogue.put(item("n1", "量子力学"))
     build(catalogue, store, HashingEmbedder())

@@ -111,6 +111,10 @@ class FakeCatalogue:
         entry = self._entry(item_id)
         return list(entry.passages) if entry else []
 
+    def same_work(self, work_id: str) -> list[StoredItem]:
+        entries = [change for _, change in self._state.values() if isinstance(change, IndexItem)]
+        return [entry.item for entry in entries if entry.item.work_id == work_id]
+
     def _entry(self, item_id: str) -> IndexItem | None:
         change = self._state.get(item_id, (0, None))[1]
         return change if isinstance(change, IndexItem) else None

@@ -1,0 +1,108 @@
+/** The JSON of the service as the widget reads it. Optional fields are the ones a server may leave out. */
+
+export interface Holding {
+  readonly member: string;
+  readonly member_name?: string;
+  readonly call_number?: string | null;
+  readonly location?: string | null;
+  readonly available?: number | boolean | null;
+  readonly loanable?: boolean;
+  readonly copyable?: boolean;
+}
+
+export interface Source {
+  readonly n: number;
+  readonly id: string;
+  readonly source_id?: string;
+  readonly collection?: string;
+  readonly kind?: string;
+  readonly title: string;
+  readonly url?: string | null;
+  readonly holdings?: readonly Holding[] | null;
+}
+
+export interface Citation {
+  readonly source: number;
+  readonly quote: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Sentence {
+  readonly text: string;
+  readonly citations: readonly Citation[];
+}
+
+export interface Action {
+  readonly kind: string;
+  readonly label: string;
+  readonly url?: string | null;
+  readonly record_id?: string | null;
+  readonly services?: readonly string[] | null;
+  readonly title?: string | null;
+}
+
+export interface Turn {
+  readonly id: string;
+  readonly conversation_id: string;
+  readonly question: string;
+  readonly intent?: string;
+  readonly mode?: string;
+  readonly refused: boolean;
+  readonly reason?: string | null;
+  readonly text: string;
+  readonly sentences: readonly Sentence[];
+  readonly sources: readonly Source[];
+  readonly actions: readonly Action[];
+  readonly suggestions: readonly string[];
+}
+
+export interface HistoryStep {
+  readonly at: string;
+  readonly state?: string;
+  readonly state_label?: string;
+  readonly text?: string;
+}
+
+export interface DeliveryRequest {
+  readonly number: string;
+  readonly state: string;
+  readonly state_label?: string;
+  readonly title?: string;
+  readonly service?: string;
+  readonly next_step?: string | null;
+  readonly supplier?: { readonly code?: string; readonly name?: string } | string | null;
+  readonly can_cancel?: boolean;
+  readonly history?: readonly HistoryStep[];
+  readonly download?: { readonly url: string; readonly expires_at?: string } | null;
+}
+
+export interface RequestDraft {
+  readonly record_id: string;
+  readonly service: string;
+  readonly patron: { readonly name: string; readonly contact: string };
+  readonly pages?: string;
+  readonly needed_by?: string;
+  readonly pickup?: string;
+}
+
+export interface Message {
+  readonly id: string;
+  readonly author: string;
+  readonly name?: string | null;
+  readonly text: string;
+  readonly at?: string;
+}
+
+export interface Handoff {
+  readonly state: string;
+  readonly position?: number | null;
+  readonly librarian?: string | null;
+  readonly messages?: readonly Message[];
+}
+
+export interface Conversation {
+  readonly id: string;
+  readonly turns: readonly Turn[];
+  readonly handoff?: Handoff | null;
+}

@@ -1,0 +1,31 @@
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+
+import type { Session } from "../session.js";
+import type { Strings } from "../strings.js";
+import type { Source } from "../types.js";
+
+export interface RequestTarget {
+  readonly record: string;
+  readonly title: string;
+  readonly services: readonly string[];
+  readonly holdings: Source["holdings"];
+}
+
+/** What every part of the panel may use. */
+export interface Surroundings {
+  readonly session: Session;
+  readonly strings: Strings;
+  readonly base: string;
+  readonly request: (target: RequestTarget) => void;
+  readonly handoff: () => void;
+  readonly ask: (question: string) => void;
+}
+
+export const Surrounding = createContext<Surroundings | null>(null);
+
+export function useSurroundings(): Surroundings {
+  const found = useContext(Surrounding);
+  if (!found) throw new Error("rendered outside the panel");
+  return found;
+}
