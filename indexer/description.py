@@ -26,7 +26,7 @@ def describe(record: Record) -> str:
         ("丛书", "；".join(record.series)),
         ("主题", "；".join(record.subjects[:8])),
         ("摘要", record.abstract),
-        ("附注", "；".join(record.notes[:3])),
+        ("附注", "；".join(note.rstrip("。；. ") for note in record.notes[:3])),
         ("ISBN", "；".join(i.display or i.value for i in record.identifiers if i.scheme == "isbn")),
         ("分类号", "；".join(dict.fromkeys(c.number for c in record.classifications))),
     ]
