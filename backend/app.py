@@ -49,7 +49,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.gate = Gate(
         tokens=services.visitor_tokens,
         limiter=services.limiter,
-        staff=services.staff_directory,
+        staff=services.staff_sessions,
         branches=services.branch_directory,
         trusted_proxies=services.trusted_proxies,
     )
@@ -61,7 +61,7 @@ def create_app(services: Services) -> FastAPI:
     _operations(app, services, registry)
     _pages(app)
     app.add_middleware(BodyLimit, limit=BODY_LIMIT, larger=LARGER_BODIES)
-    app.add_middleware(CrossOrigin, allowed=services.origin_allowed)
+    app.add_middleware(CrossOrigin, allowed=services.origins.origin_allowed)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Metrics, registry=registry)
     return app

@@ -18,7 +18,7 @@ from indexer.records import Change
 from indexer.snapshot import Fingerprints, Manifest, SnapshotDamaged, SnapshotMissing, SnapshotStore, Stored
 from indexer.tokens import Tokeniser
 
-SCHEMA = "1"
+SCHEMA = "2"
 """Raise it when what is stored of an item changes: the next build is then a full one."""
 MAX_SEGMENTS = 12
 MAX_DEAD = 0.25
@@ -51,6 +51,13 @@ class BuildReport:
     revision: int
     items: int
     seconds: float
+
+    def __str__(self) -> str:
+        how = f"full build ({self.reason})" if self.full else self.reason
+        return (
+            f"snapshot {self.snapshot}: {how}, {self.items} items; {self.indexed} indexed, {self.withdrawn} withdrawn, "
+            f"{self.embedded} texts embedded, {self.reused} reused, {self.seconds:.1f} s"
+        )
 
 
 def build(

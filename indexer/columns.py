@@ -175,5 +175,5 @@ class Columns:
 
 def _mapped(path: Path) -> NDArray[np.generic]:
     # An empty array cannot be mapped.
-    array: NDArray[np.generic] = np.load(path, mmap_mode="r" if path.stat().st_size > 128 else None)
-    return array
+    array = np.load(path, mmap_mode="r" if path.stat().st_size > 128 else None)
+    return np.asarray(array)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 from indexer.normalise import call_number_key, fold
+from indexer.pinyin import initials, syllables
 from indexer.records import StoredItem
 
 _LETTERS = re.compile(r"[\W_]+", re.UNICODE)
 _YEAR = re.compile(r"[-—–:]\s*(?:19|20)\d{2}$")
 MAX_TITLE_KEY = 200
+MAX_SPOKEN = 40
 
 
 def squeeze(text: str) -> str:
@@ -27,6 +29,16 @@ def standard_base(number: str) -> str:
     return _YEAR.sub("", number)
 
 
+def _spoken(title: str, head: str) -> set[str]:
+    """Keys of a title as it is typed in pinyin: whole and first letters, with and without what follows a colon."""
+    keys = set()
+    for form in {fold(title), head}:
+        found = syllables(form)
+        if 0 < len(found) <= MAX_SPOKEN:
+            keys |= {f"py:{''.join(found)}", f"pi:{initials(found)}"}
+    return keys
+
+
 def known_keys(item: StoredItem) -> set[str]:
     """Every key under which ``item`` can be asked for by name."""
     keys = {f"id:{squeeze(item.id)}", f"src:{squeeze(item.source_id)}"}
@@ -42,6 +54,7 @@ def known_keys(item: StoredItem) -> set[str]:
             head = title_key(re.split(r"[:：=/／]", title, maxsplit=1)[0])
             if head:
                 keys.add(f"head:{head}")
+            keys |= _spoken(title, head)
     for holding in item.holdings:
         if holding.call_number.strip():
             keys.add(f"call:{call_number_key(holding.call_number)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,12 @@ from tantivy import Occur, Query
 
 from indexer.columns import clc_class
 from indexer.keys import known_keys
+from indexer.normalise import fold
+from indexer.pinyin import pairs, syllables
 from indexer.records import IndexItem
 from indexer.tokens import Tokeniser
 
-WORD_FIELDS = ("bag", "title", "variant", "creator", "subject", "series")
+WORD_FIELDS = ("bag", "title", "variant", "creator", "subject", "series", "pinyin")
 FILTER_FIELDS = ("audience", "collection", "kind", "language", "clc", "member", "held")
 _HEAP = 60_000_000
 
@@ -36,6 +38,21 @@ class LexicalFilter:
     year_from: int | None = None
     year_to: int | None = None
     numbers: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordQuery:
+    """What is looked for by words.
+
+    Every token of ``weights`` scores in every field of ``boosts``. To match at all, an item must hold ``at_least`` of
+    the ``required`` tokens in its bag (0: any scoring token), or all ``pinyin`` pairs in its title or creators.
+    """
+
+    weights: Mapping[str, float]
+    boosts: Mapping[str, float] = field(default_factory=lambda: {"bag": 1.0})
+    required: Sequence[str] = ()
+    at_least: int = 0
+    pinyin: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +161,9 @@ class LexicalWriter:
         bag += [token for name in missing for token in fields[name]]
         if item.kind == "catalogue" and not set(fields["title"]) <= set(body):
             bag += fields["title"]
-        return {name: " ".join(found) for name, found in {**fields, "bag": bag}.items()}
+        read = [syllables(fold(text)) for text in (item.title, *item.title_variants, *item.creators)]
+        spoken = [pair for found in read for pair in (pairs(found) or found)]
+        return {name: " ".join(found) for name, found in {**fields, "bag": bag, "pinyin": spoken}.items()}
 
 
 def _document(number: int, entry: IndexItem, filters: Mapping[str, Sequence[str]]) -> tantivy.Document:
@@ -189,43 +208,29 @@ class LexicalReader:
             index.reload()
         self._searchers = {name: index.searcher() for name, index in self._indexes.items()}
 
-    def items(
-        self,
-        weights: Mapping[str, float],
-        boosts: Mapping[str, float],
-        narrow: LexicalFilter,
-        *,
-        limit: int,
-        required: Sequence[str] = (),
-        at_least: int = 0,
-    ) -> Found:
-        """Items by weighted token query: every token scores in every field of ``boosts``.
+    def items(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> Found:
+        """Items by words, best first."""
+        return self._found("items", self._ranked("items", words, narrow), "number", limit)
 
-        Of ``required`` tokens ``at_least`` must occur in the bag (0 asks for any scoring token).
-        """
-        query = self._ranked("items", weights, boosts, narrow, required, at_least)
-        return self._found("items", query, "number", limit)
+    def passages(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> Found:
+        """Passages by words; keys are ``number << 20 | ordinal``."""
+        return self._found("passages", self._ranked("passages", words, narrow), "key", limit)
 
-    def passages(
-        self,
-        weights: Mapping[str, float],
-        narrow: LexicalFilter,
-        *,
-        limit: int,
-        required: Sequence[str] = (),
-        at_least: int = 0,
-    ) -> Found:
-        """Passages by weighted token query; keys are ``number << 20 | ordinal``."""
-        query = self._ranked("passages", weights, {"bag": 1.0}, narrow, required, at_least)
-        return self._found("passages", query, "key", limit)
-
-    def known(self, keys: Sequence[str], narrow: LexicalFilter, *, limit: int) -> Found:
-        """Items that carry one of the known-item keys."""
+    def known(self, tiers: Mapping[str, float], narrow: LexicalFilter, *, limit: int) -> Found:
+        """Items that carry one of the known-item keys; the score is the tier of their highest key."""
+        if not tiers:
+            return Found(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), 0)
         schema = self._schemas["items"]
-        query = Query.boolean_query(
-            [(Occur.Must, Query.term_set_query(schema, "known", list(keys))), *self._must("items", narrow)]
-        )
+        each = [Query.const_score_query(Query.term_query(schema, "known", key), tier) for key, tier in tiers.items()]
+        query = Query.boolean_query([(Occur.Must, Query.disjunction_max_query(each)), *self._must("items", narrow)])
         return self._found("items", query, "number", limit)
+
+    def titles_like(self, key: str, narrow: LexicalFilter, *, limit: int) -> list[int]:
+        """Items with a title key that differs in one character, exchanged ones counting once."""
+        schema = self._schemas["items"]
+        near = Query.fuzzy_term_query(schema, "known", f"title:{key}", 1)
+        query = Query.boolean_query([(Occur.Must, near), *self._must("items", narrow)])
+        return [int(number) for number in self._found("items", query, "number", limit).keys]
 
     def keys_starting(self, prefix: str, narrow: LexicalFilter, *, limit: int) -> list[str]:
         """Known-item keys of visible items that start so, in order."""
@@ -233,12 +238,9 @@ class LexicalReader:
         only = Query.boolean_query(must) if must else None
         return [term for term, _ in self._searchers["items"].terms_with_prefix("known", prefix, only, limit)]
 
-    def facets(
-        self, weights: Mapping[str, float], narrow: LexicalFilter, required: Sequence[str], at_least: int
-    ) -> dict[str, dict[str, int]]:
+    def facets(self, words: WordQuery, narrow: LexicalFilter) -> dict[str, dict[str, int]]:
         """Counts by value of every filter field (and ``year``) over all items that match."""
-        query = self._ranked("items", weights, {"bag": 1.0}, narrow, required, at_least)
-        return self._counts(query)
+        return self._counts(self._matching("items", words, narrow))
 
     def facets_of(self, numbers: Sequence[int]) -> dict[str, dict[str, int]]:
         """The same counts over the given items."""
@@ -267,28 +269,37 @@ class LexicalReader:
             for name in fields
         }
 
-    def _ranked(
-        self,
-        index: str,
-        weights: Mapping[str, float],
-        boosts: Mapping[str, float],
-        narrow: LexicalFilter,
-        required: Sequence[str],
-        at_least: int,
-    ) -> Query:
+    def _ranked(self, index: str, words: WordQuery, narrow: LexicalFilter) -> Query:
+        scoring = self._scoring(index, words)
+        if not words.at_least:
+            return Query.boolean_query([*self._must(index, narrow), (Occur.Must, Query.boolean_query(scoring))])
+        return Query.boolean_query([*self._must(index, narrow), self._enough(index, words), *scoring])
+
+    def _matching(self, index: str, words: WordQuery, narrow: LexicalFilter) -> Query:
+        return Query.boolean_query([*self._must(index, narrow), self._enough(index, words)])
+
+    def _scoring(self, index: str, words: WordQuery) -> list[tuple[Occur, Query]]:
         schema = self._schemas[index]
-        scoring = [
-            (Occur.Should, Query.boost_query(Query.term_query(schema, name, token, "freq"), boost * weight))
-            for name, boost in boosts.items()
-            for token, weight in weights.items()
+        weights = [
+            (name, boost, token, weight)
+            for name, boost in words.boosts.items()
+            for token, weight in words.weights.items()
         ]
-        must = self._must(index, narrow)
-        if at_least > 0 and required:
-            present = [(Occur.Should, Query.term_query(schema, "bag", token)) for token in required]
-            wanted = Query.boolean_query(present, minimum_number_should_match=min(at_least, len(present)))
-            must.append((Occur.Must, Query.const_score_query(wanted, 0.0)))
-            return Query.boolean_query([*must, *scoring])
-        return Query.boolean_query([*must, (Occur.Must, Query.boolean_query(scoring))])
+        weights += [("pinyin", 1.0, pair, 1.0) for pair in words.pinyin if index == "items"]
+        return [
+            (Occur.Should, Query.boost_query(Query.term_query(schema, name, token, "freq"), boost * weight))
+            for name, boost, token, weight in weights
+        ]
+
+    def _enough(self, index: str, words: WordQuery) -> tuple[Occur, Query]:
+        """Enough of the question is in the item: by characters, or all of it by pinyin."""
+        schema = self._schemas[index]
+        ways = [_at_least([Query.term_query(schema, "bag", token) for token in words.required], words.at_least)]
+        if words.pinyin and index == "items":
+            pairs = [Query.term_query(schema, "pinyin", pair) for pair in words.pinyin]
+            ways.append(_at_least(pairs, len(pairs)))
+        either = Query.boolean_query([(Occur.Should, way) for way in ways])
+        return Occur.Must, Query.const_score_query(either, 0.0)
 
     def _must(self, index: str, narrow: LexicalFilter) -> list[tuple[Occur, Query]]:
         schema = self._schemas[index]
@@ -314,6 +325,13 @@ class LexicalReader:
         keys = np.array(searcher.fast_field_values(field, addresses), dtype=np.int64)
         scores = np.array([score for score, _ in result.hits], dtype=np.float32)
         return Found(keys, scores, int(result.count))
+
+
+def _at_least(queries: Sequence[Query], count: int) -> Query:
+    wanted = max(1, min(count, len(queries)))
+    if not queries:
+        return Query.empty_query()
+    return Query.boolean_query([(Occur.Should, query) for query in queries], minimum_number_should_match=wanted)
 
 
 def _word(key: object) -> str:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 from indexer.catalogue import Catalogue, CatalogueBatch, Collection, Entry, ItemRow
 from indexer.clustering import merge_reason, record_key
-from indexer.description import document_item, record_item
+from indexer.description import document_item, passage_blocks, record_item
 from indexer.entries import decode, digest, encode, storable
-from indexer.passages import split_passages
-from indexer.records import Block, Document, Holding, Record, StoredItem
+from indexer.passages import LONGEST, split_passages
+from indexer.records import Block, Document, Holding, Passage, Record, StoredItem
 
 TRADITION = "2"
 """Part of every digest: raise it when stored texts or passages would come out differently from the same entry."""
@@ -141,18 +141,19 @@ def _item_row(item_id: str, said: Sequence[tuple[str, str]], mark: str, into: Co
         document = next(thing for _, thing in things if isinstance(thing, Document))
         item, reason = document_item(item_id, into.name, into.audience, document), ""
         blocks = document.blocks
-    context = _context(item)
     return ItemRow(
         item=item,
-        passages=split_passages(item_id, item.text, blocks=blocks, context=context),
+        passages=_passages(item, blocks),
         digest=mark,
         merge_reason=reason,
     )
 
 
-def _context(item: StoredItem) -> str:
-    """What goes with every passage of an item: its title; a record's text begins with it anyway."""
-    return "" if item.kind == "catalogue" else item.title
+def _passages(item: StoredItem, blocks: Sequence[Block]) -> tuple[Passage, ...]:
+    """Of a document its blocks, each with the title as context; of a record few, because each costs an embedding."""
+    if item.kind == "catalogue" and not blocks:
+        return split_passages(item.id, item.text, blocks=passage_blocks(item.text), target=LONGEST)
+    return split_passages(item.id, item.text, blocks=blocks, context=item.title)
 
 
 def _holdings(things: Sequence[tuple[str, Record | Document]]) -> tuple[Holding, ...]:

@@ -198,15 +198,37 @@ class SnapshotStore:
             return []
         return sorted(path.name for path in self.snapshots.iterdir() if (path / MANIFEST).is_file())
 
-    def verify(self, name: str | None = None) -> Stored:
-        """Read every file again and compare it, whatever was verified before.
+    def status(self) -> dict[str, Any]:
+        """What the serving snapshot holds, in words and numbers.
+
+        :raises SnapshotMissing: when nothing was built yet.
+        :raises SnapshotDamaged: when no snapshot is whole.
+        """
+        stored = self.current()
+        manifest = stored.manifest
+        return {
+            "snapshot": stored.name,
+            "created": manifest.created,
+            "revision": manifest.revision,
+            "items": manifest.items,
+            "passages": manifest.rows,
+            "segments": len(manifest.segments),
+            "bytes": sum(size for _, size in manifest.files.values()),
+            "model": manifest.fingerprints.model,
+            "tokeniser": manifest.fingerprints.tokeniser,
+            "kept": self.names(),
+            "refused": self.damage(),
+        }
+
+    def verify(self, name: str | None = None) -> str:
+        """Read every file again and compare it, whatever was verified before; the name of the snapshot verified.
 
         :raises SnapshotDamaged: with the file that is wrong.
         """
         with self._lock:
             self._verified.clear()
             self._damaged.clear()
-        return self.open(name or self.pointer())
+        return self.open(name or self.pointer()).name
 
     @contextlib.contextmanager
     def writing(self, *, wait: bool = True) -> Iterator[None]:

@@ -124,13 +124,28 @@ class IndexView:
         cosines = np.full(len(numbers), -1.0, dtype=np.float32)
         for segment in self._segments:
             places = segment.columns.index_of(numbers)
-            for at in np.flatnonzero(places >= 0):
-                first, last = segment.columns.row_starts[places[at] : places[at] + 2]
-                scores = segment.vectors.cosines(query, np.arange(first, last))
-                if len(scores):
-                    ordinals[at] = int(np.argmax(scores))
-                    cosines[at] = scores[ordinals[at]]
+            here = np.flatnonzero(places >= 0)
+            if len(here):
+                first = np.asarray(segment.columns.row_starts[places[here]])
+                counts = segment.columns.row_starts[places[here] + 1] - first
+                starts = np.cumsum(counts) - counts
+                rows = np.repeat(first - starts, counts) + np.arange(int(counts.sum()))
+                scores = segment.vectors.cosines(query, rows)
+                for at, start, count in zip(here, starts, counts, strict=True):
+                    best = int(np.argmax(scores[start : start + count])) if count > 1 else 0
+                    ordinals[at], cosines[at] = best, scores[start + best]
         return ordinals, cosines
+
+    def vector_of(self, item_id: str) -> Vectors | None:
+        """The mean direction of an item's passages; None when it is not in the index."""
+        number = self.lexical.number_of(item_id)
+        for segment in self._segments:
+            place = int(segment.columns.index_of(np.array([-1 if number is None else number]))[0])
+            if place >= 0:
+                first, last = segment.columns.row_starts[place : place + 2]
+                mean = segment.vectors.rows[first:last].astype(np.float32).mean(axis=0)
+                return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
+        return None
 
     def cosines(self, query: Vectors, numbers: NDArray[np.int64], ordinals: NDArray[np.int64]) -> Vectors:
         """Exact cosine of single passages."""

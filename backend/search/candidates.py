@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backend.search import fuse
 from backend.search.fuse import NEAR_ENOUGH, Candidate
 from backend.search.query import KnownItem, ParsedQuery
-from indexer.lexical import Found, LexicalFilter
+from indexer.lexical import Found, LexicalFilter, WordQuery
 from indexer.tokens import Tokeniser
 from indexer.view import IndexView, Narrow
 
@@ -34,8 +34,10 @@ class Candidates:
     ranked: list[Candidate]
     total: int
     highlight_tokens: tuple[str, ...]
+    by_words: int
+    named: bool
     _view: IndexView
-    _words: _Words
+    _words: _Words | None
     _ordinals: dict[int, int]
     _extra: list[int]
 
@@ -45,21 +47,18 @@ class Candidates:
 
     def why(self, candidate: Candidate) -> str:
         """Why it is shown, in words for readers."""
-        return fuse.explain(
-            candidate, by_words=candidate.number not in self._extra_set(), by_meaning=candidate.z >= NEAR_ENOUGH
-        )
+        by_words = self._words is not None and candidate.number not in self._extra
+        return fuse.explain(candidate, by_words=by_words, by_meaning=candidate.z >= NEAR_ENOUGH)
 
     def counts(self) -> Counts:
         """Exact counts by facet value over everything found."""
-        counts = self._words.counts()
+        counts: Counts = self._words.counts() if self._words else {}
         if self._extra:
             for name, values in self._view.lexical.facets_of(self._extra).items():
                 for value, count in values.items():
-                    counts[name][value] = counts[name].get(value, 0) + count
+                    of_name = counts.setdefault(name, {})
+                    of_name[value] = of_name.get(value, 0) + count
         return counts
-
-    def _extra_set(self) -> set[int]:
-        return set(self._extra)
 
 
 @dataclass(slots=True)
@@ -68,32 +67,25 @@ class _Words:
 
     view: IndexView
     narrow: Narrow
-    filter: LexicalFilter
-    weights: dict[str, float]
-    required: list[str]
-    at_least: int
+    query: WordQuery
 
     def top(self, limit: int) -> Found:
-        return self.view.lexical.items(
-            self.weights, BOOSTS, self.filter, limit=limit, required=self.required, at_least=self.at_least
-        )
+        return self.view.lexical.items(self.query, self.view.lexical_filter(self.narrow), limit=limit)
 
     def scores(self, numbers: Sequence[int]) -> dict[int, float]:
         """BM25 of given items, whether they hold enough of the question or not."""
-        only = self.view.lexical_filter(self.narrow, numbers=numbers)
-        found = self.view.lexical.items(self.weights, BOOSTS, only, limit=len(numbers))
-        return _by_number(found)
+        return _by_number(self._among(numbers, replace(self.query, at_least=0)))
 
     def matching(self, numbers: Sequence[int]) -> set[int]:
         """Those of the given items that words find."""
-        only = self.view.lexical_filter(self.narrow, numbers=numbers)
-        found = self.view.lexical.items(
-            self.weights, {"bag": 1.0}, only, limit=len(numbers), required=self.required, at_least=self.at_least
-        )
-        return {int(key) for key in found.keys}
+        return {int(key) for key in self._among(numbers, replace(self.query, boosts={"bag": 0.0})).keys}
 
     def counts(self) -> Counts:
-        return self.view.lexical.facets(self.weights, self.filter, self.required, self.at_least)
+        return self.view.lexical.facets(self.query, self.view.lexical_filter(self.narrow))
+
+    def _among(self, numbers: Sequence[int], query: WordQuery) -> Found:
+        only = self.view.lexical_filter(self.narrow, numbers=numbers)
+        return self.view.lexical.items(query, only, limit=len(numbers))
 
 
 def find(
@@ -109,10 +101,17 @@ def find(
     whole = tokeniser.folded_tokens(parsed.folded)
     content = tokeniser.folded_tokens(parsed.content)
     required, at_least = fuse.required(content)
-    words = _Words(view, narrow, view.lexical_filter(narrow), fuse.token_weights(whole, content), required, at_least)
+    word_query = WordQuery(
+        weights=fuse.token_weights(whole, content),
+        boosts=BOOSTS,
+        required=required,
+        at_least=at_least,
+        pinyin=parsed.pinyin,
+    )
+    words = _Words(view, narrow, word_query)
     found = words.top(max(POOL, depth))
     bm25 = _by_number(found)
-    named = named_items(view, parsed.known, words.filter)
+    named = named_items(view, parsed, view.lexical_filter(narrow))
     mean, deviation = view.z.scale(vector)
     near = view.near(vector, narrow, limit=NEAREST)
     close = {int(n) for n, c in zip(near.numbers, near.cosines, strict=True) if (c - mean) / deviation >= NEAR_ENOUGH}
@@ -136,6 +135,8 @@ def find(
         ranked=fuse.rank(candidates),
         total=found.count + len(extra),
         highlight_tokens=tuple(dict.fromkeys(content)),
+        by_words=found.count,
+        named=bool(named),
         _view=view,
         _words=words,
         _ordinals={int(n): int(o) for n, o in zip(numbers, ordinals, strict=True)},
@@ -143,17 +144,46 @@ def find(
     )
 
 
-def named_items(view: IndexView, known: Sequence[KnownItem], narrow: LexicalFilter) -> dict[int, KnownItem]:
+def nearest(view: IndexView, vector: NDArray[np.float32], narrow: Narrow, *, depth: int) -> Candidates:
+    """Candidates by meaning alone."""
+    mean, deviation = view.z.scale(vector)
+    near = view.near(vector, narrow, limit=depth)
+    ordinals: dict[int, int] = {}
+    ranked = []
+    for number, ordinal, cosine in zip(near.numbers, near.ordinals, near.cosines, strict=True):
+        if int(number) not in ordinals:
+            ordinals[int(number)] = int(ordinal)
+            ranked.append(Candidate(number=int(number), bm25=0.0, z=(float(cosine) - mean) / deviation, why="内容相近"))
+    return Candidates(
+        ranked=ranked,
+        total=len(ranked),
+        highlight_tokens=(),
+        by_words=0,
+        named=False,
+        _view=view,
+        _words=None,
+        _ordinals=ordinals,
+        _extra=list(ordinals),
+    )
+
+
+def named_items(view: IndexView, parsed: ParsedQuery, narrow: LexicalFilter) -> dict[int, KnownItem]:
     """Items that the question names, each under its strongest name."""
-    named: dict[int, KnownItem] = {}
-    for item in known:
+    tiers: dict[str, float] = {}
+    meaning: dict[int, KnownItem] = {}
+    for item in parsed.known:
+        if item.fallback and view.lexical.document_frequency(parsed.folded):
+            continue
         keys = item.keys
         if item.prefix:
             keys = tuple(view.lexical.keys_starting(item.keys[0], narrow, limit=_SHELF))
-        if keys:
-            for number in view.lexical.known(keys, narrow, limit=_KNOWN).keys:
-                named.setdefault(int(number), item)
-    return named
+        meaning.setdefault(item.tier, item)
+        for key in keys:
+            tiers.setdefault(key, item.tier)
+    if not tiers:
+        return {}
+    found = view.lexical.known(tiers, narrow, limit=_KNOWN)
+    return {int(number): meaning[round(float(tier))] for number, tier in zip(found.keys, found.scores, strict=True)}
 
 
 def _by_number(found: Found) -> dict[int, float]:

@@ -10,29 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.core.errors import InputError
-from backend.search import fuse, query
-from backend.search.candidates import Candidates, find
+from backend.search import hits, query
+from backend.search.candidates import Candidates, find, nearest
 from backend.search.facets import facets_of
 from backend.search.passages import find_passages
 from backend.search.query import ParsedQuery
-from backend.search.snippets import snippet
+from backend.search.suggest import suggestions
 from backend.search.values import (
     MAX_DEPTH,
     Edition,
-    Facets,
     Filters,
     Hit,
-    IdentifierView,
     PassageHit,
     SearchPage,
     SearchRequest,
-    holding_views,
 )
 from backend.search.views import Views
 from indexer.records import Passage, StoredItem
 from indexer.snapshot import SnapshotStore
 from indexer.tokens import Tokeniser
 from indexer.view import IndexView, Narrow
+
+FEW = 3
+"""Items found by words below which other wordings are suggested."""
 
 
 class Items(Protocol):
@@ -80,15 +80,17 @@ class SearchEngine:
         view = self._views.current()
         narrow = narrowed(request.filters, audiences)
         found = self._find(view, parsed, narrow, depth=min(request.page * request.size, MAX_DEPTH))
-        hits = self._hits(view, found, request, audiences, own_member)
+        shown = self._hits(view, found, request, audiences, own_member)
+        few = found.by_words < FEW and not found.named
         return SearchPage(
             total=found.total,
             took_ms=round((time.perf_counter() - started) * 1000, 2),
-            hits=hits,
-            facets=self._facets(found),
+            hits=shown,
+            facets=facets_of(found.counts()),
             page=request.page,
             size=request.size,
             truncated=parsed.truncated,
+            suggestions=suggestions(view, self._catalogue, parsed, narrow) if few else (),
             snapshot=view.name,
         )
 
@@ -154,9 +156,26 @@ class SearchEngine:
             if other.id != item.id and other.audience in audiences
         ]
         others.sort(key=lambda other: (-(other.year or 0), other.id))
-        return tuple(
-            Edition(id=other.id, title=other.title, publisher=other.publisher, year=other.year) for other in others
-        )
+        return tuple(hits.edition(other) for other in others)
+
+    def similar(self, item_id: str, audiences: frozenset[str], *, limit: int = 10) -> tuple[Hit, ...]:
+        """What is most like an item in meaning, other works only; nothing for an item that is not in the index.
+
+        :raises NotReady: when there is no usable index.
+        """
+        item = self.item(item_id, audiences)
+        view = self._views.current()
+        vector = view.vector_of(item_id) if item else None
+        if item is None or vector is None:
+            return ()
+        found = nearest(view, vector, Narrow(audiences=audiences), depth=limit * 4 + 10)
+        entries = hits.shown(view, self._catalogue, found, found.ranked, audiences)
+        others = [
+            entry
+            for entry in entries
+            if entry.item.id != item.id and (not item.work_id or entry.item.work_id != item.work_id)
+        ]
+        return tuple(hits.hit(found, group, own_member=None) for group in hits.grouped(others)[:limit])
 
     def _embed(self, parsed: ParsedQuery) -> NDArray[np.float32]:
         vectors = self.embedder.embed_queries([parsed.text])
@@ -174,21 +193,15 @@ class SearchEngine:
         own_member: str | None,
     ) -> tuple[Hit, ...]:
         first = (request.page - 1) * request.size
-        shown = found.ranked[first : first + request.size] if first < MAX_DEPTH else []
-        numbers = np.array([candidate.number for candidate in shown], dtype=np.int64)
-        ids = view.ids(numbers)
-        items = self._catalogue.get(ids) if ids else {}
-        spans = view.spans(numbers, np.array([found.ordinal_of(number) for number in numbers], dtype=np.int64))
-        hits = []
-        for candidate, item_id, span in zip(shown, ids, spans, strict=True):
-            item = items.get(item_id)
-            # The catalogue may be ahead of the snapshot: what it has hidden or dropped meanwhile is not shown.
-            if item is not None and item.audience in audiences:
-                hits.append(_hit(item, candidate, found, span, own_member))
-        return tuple(hits)
-
-    def _facets(self, found: Candidates) -> Facets:
-        return facets_of(found.counts())
+        if first >= MAX_DEPTH:
+            return ()
+        if request.grouped:
+            entries = hits.shown(view, self._catalogue, found, found.ranked[:MAX_DEPTH], audiences)
+            groups = hits.grouped(entries)[first : first + request.size]
+        else:
+            page = found.ranked[first : first + request.size]
+            groups = [[entry] for entry in hits.shown(view, self._catalogue, found, page, audiences)]
+        return tuple(hits.hit(found, group, own_member=own_member) for group in groups)
 
 
 def narrowed(filters: Filters, audiences: frozenset[str]) -> Narrow:
@@ -203,30 +216,4 @@ def narrowed(filters: Filters, audiences: frozenset[str]) -> Narrow:
         available=filters.available,
         year_from=filters.year_from,
         year_to=filters.year_to,
-    )
-
-
-def _hit(
-    item: StoredItem, candidate: fuse.Candidate, found: Candidates, span: tuple[int, int], own_member: str | None
-) -> Hit:
-    start, end = span
-    passage = item.text[start:end] or item.text
-    shown, spans = snippet(passage, found.highlight_tokens)
-    return Hit(
-        id=item.id,
-        source_id=item.source_id,
-        collection=item.collection,
-        kind=item.kind,
-        title=item.title,
-        creators=item.creators,
-        publisher=item.publisher,
-        year=item.year,
-        identifiers=tuple(IdentifierView.of(identifier) for identifier in item.identifiers),
-        snippet=shown,
-        highlights=spans,
-        holdings=holding_views(item.holdings, own_member=own_member),
-        score=round(candidate.fused, 4),
-        why=found.why(candidate),
-        url=item.url,
-        work_id=item.work_id,
     )

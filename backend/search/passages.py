@@ -14,7 +14,7 @@ from backend.search import fuse
 from backend.search.candidates import named_items
 from backend.search.query import ParsedQuery
 from backend.search.values import PassageHit
-from indexer.lexical import PASSAGE_BITS, Found
+from indexer.lexical import PASSAGE_BITS, Found, WordQuery
 from indexer.records import Passage, StoredItem
 from indexer.tokens import Tokeniser
 from indexer.view import IndexView, Narrow
@@ -94,15 +94,15 @@ def _match(one: _Scored) -> fuse.Side:
 def _scored(
     view: IndexView, parsed: ParsedQuery, weights: dict[str, float], vector: NDArray[np.float32], narrow: Narrow
 ) -> list[_Scored]:
-    found = view.lexical.passages(weights, view.lexical_filter(narrow), limit=_POOL)
+    found = view.lexical.passages(WordQuery(weights=weights), view.lexical_filter(narrow), limit=_POOL)
     bm25 = _by_key(found)
     near = view.near(vector, narrow, limit=_POOL)
-    named = named_items(view, parsed.known, view.lexical_filter(narrow))
+    named = named_items(view, parsed, view.lexical_filter(narrow))
     keys = {(int(n), int(o)) for n, o in zip(near.numbers, near.ordinals, strict=True)} | {(n, 0) for n in named}
     missing = sorted({number for number, ordinal in keys if (number, ordinal) not in bm25})
     if missing:
         only = view.lexical_filter(narrow, numbers=missing)
-        rest = view.lexical.passages(weights, only, limit=_PER_ITEM * len(missing))
+        rest = view.lexical.passages(WordQuery(weights=weights), only, limit=_PER_ITEM * len(missing))
         bm25 = {key: score for key, score in _by_key(rest).items() if key in keys} | bm25
     keys |= set(bm25)
     ordered = sorted(keys)

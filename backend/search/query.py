@@ -14,6 +14,7 @@ from backend.search.values import MAX_QUERY
 from indexer.keys import squeeze, standard_base, title_key
 from indexer.lexical import clean
 from indexer.normalise import call_number_key, fold, isbn13, issn, standard_numbers_in
+from indexer.pinyin import pairs, typed
 
 _QUOTED = re.compile(r"[《〈「『“\"]([^《》〈〉「」『』“”\"]{1,200})[》〉」』”\"]")
 _ISBN = re.compile(r"(?<![\dA-Za-z])(?:97[89][\s\-‐-―−]*)?\d(?:[\s\-‐-―−]*\d){8}[\s\-‐-―−]*[\dXx](?![\dA-Za-z])")
@@ -31,12 +32,17 @@ _PHRASES = re.compile(QUESTION_PHRASES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownItem:
-    """Keys that name one item (any of them), their tier (higher goes first) and the words that explain the hit."""
+    """Keys that name one item (any of them), their tier (higher goes first) and the words that explain the hit.
+
+    A tier stands for one explanation. ``prefix``: keys that start so count, too. ``fallback``: only when no item
+    holds the query as a word.
+    """
 
     keys: tuple[str, ...]
     tier: int
     why: str
     prefix: bool = False
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,7 @@ class ParsedQuery:
     folded: str
     content: str
     known: tuple[KnownItem, ...] = ()
+    pinyin: tuple[str, ...] = ()
     truncated: bool = False
 
     @property
@@ -64,6 +71,7 @@ def parse(question: str) -> ParsedQuery:
         folded=folded,
         content=without_question_phrases(folded),
         known=tuple(_known_items(bounded)),
+        pinyin=tuple(pairs(typed(folded) or [])),
         truncated=len(question) > MAX_QUERY,
     )
 
@@ -91,11 +99,11 @@ def _identifiers(plain: str) -> list[KnownItem]:
     for match in _ISBN.finditer(plain):
         value = isbn13(match.group())
         if value:
-            found.append(KnownItem(keys=(f"isbn:{value}",), tier=100, why="ISBN 匹配"))
+            found.append(KnownItem(keys=(f"isbn:{value}",), tier=102, why="ISBN 匹配"))
     for match in _ISSN.finditer(plain):
         number = issn(match.group())
         if number:
-            found.append(KnownItem(keys=(f"issn:{squeeze(number)}",), tier=100, why="ISSN 匹配"))
+            found.append(KnownItem(keys=(f"issn:{squeeze(number)}",), tier=101, why="ISSN 匹配"))
     for _, _, standard in standard_numbers_in(plain):
         found.append(KnownItem(keys=(f"standard:{squeeze(standard)}",), tier=100, why="标准号匹配"))
         base = squeeze(standard_base(standard))
@@ -114,7 +122,17 @@ def _titles(text: str) -> list[KnownItem]:
     if whole:
         found.append(KnownItem(keys=(f"title:{whole}",), tier=85, why="题名完全匹配"))
         found.append(KnownItem(keys=(f"head:{whole}",), tier=80, why="题名匹配"))
-    return found
+    return found + _spoken(text)
+
+
+def _spoken(text: str) -> list[KnownItem]:
+    folded = fold(text)
+    letters = squeeze(folded)
+    if typed(folded):
+        return [KnownItem(keys=(f"py:{letters}",), tier=78, why="题名拼音匹配")]
+    if re.fullmatch(r"[a-z]{2,12}", letters):
+        return [KnownItem(keys=(f"pi:{letters}",), tier=50, why="题名拼音首字母匹配", fallback=True)]
+    return []
 
 
 def _marks(plain: str) -> list[KnownItem]:
@@ -127,3 +145,8 @@ def _marks(plain: str) -> list[KnownItem]:
     if _CLASS.fullmatch(upper):
         found.append(KnownItem(keys=(f"class:{squeeze(upper)}",), tier=70, why="分类号匹配"))
     return found
+
+
+def folded(text: str) -> str:
+    """``text`` as words are compared: NFKC, lower case, Simplified. For the layers above, which do not know the indexer."""
+    return fold(text)

@@ -13,6 +13,7 @@ from backend.search import citations
 from backend.search.engine import SearchEngine
 from backend.search.values import (
     Filters,
+    Hit,
     IdentifierView,
     RecordView,
     SearchPage,
@@ -42,6 +43,7 @@ def router(engine: SearchEngine) -> APIRouter:
         available: bool = False,
         page: Annotated[int, Query(ge=1, le=10**9)] = 1,
         size: Annotated[int, Query(ge=1, le=100)] = 10,
+        grouped: bool = False,
     ) -> SearchPage:
         unknown = sorted(set(kind or ()) - set(KINDS))
         if unknown:
@@ -58,7 +60,7 @@ def router(engine: SearchEngine) -> APIRouter:
             year_to=year_to,
             available=available,
         )
-        request = SearchRequest(q=q, filters=filters, page=page, size=size)
+        request = SearchRequest(q=q, filters=filters, page=page, size=size, grouped=grouped)
         return engine.search(request, caller.audiences, own_member=caller.member)
 
     @routes.get("/records/{item_id}", dependencies=[limited("search", SEARCH)])
@@ -73,6 +75,11 @@ def router(engine: SearchEngine) -> APIRouter:
             raise InputError(f"没有这样的引文格式：{style[:40]}", detail={"allowed": sorted(citations.STYLES)})
         made = citations.cite(item, style)
         return Response(made.text, media_type=f"{made.media_type}; charset=utf-8")
+
+    @routes.get("/records/{item_id}/similar", dependencies=[limited("search", SEARCH)])
+    def similar(item_id: str, caller: CallerDep, size: Annotated[int, Query(ge=1, le=50)] = 10) -> list[Hit]:
+        _visible(engine, item_id, caller.audiences)
+        return list(engine.similar(item_id, caller.audiences, limit=size))
 
     return routes
 

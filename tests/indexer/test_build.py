@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> SnapshotStore:
 
 
 def titled(view: IndexView, title: str) -> list[str]:
-    found = view.lexical.known([f"title:{title}"], view.lexical_filter(EVERYONE), limit=10)
+    found = view.lexical.known({f"title:{title}": 1.0}, view.lexical_filter(EVERYONE), limit=10)
     return view.ids(found.keys)
 
 

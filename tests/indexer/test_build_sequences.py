@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from indexer import merging
 from indexer.build import BuildFailed, build, compact
+from indexer.lexical import WordQuery
 from indexer.snapshot import SnapshotStore
 from indexer.view import IndexView, Narrow
 from tests.search.library import FakeCatalogue, HashingEmbedder, item
@@ -91,9 +92,11 @@ def _compare(view: IndexView, catalogue: FakeCatalogue, embedder: HashingEmbedde
         near = view.near(query, narrow, limit=1000)
         assert {name for name in view.ids(near.numbers) if name.startswith("i")} == expected
         assert len(set(zip(near.numbers.tolist(), near.ordinals.tolist(), strict=True))) == len(near.numbers)
-        found = view.lexical.items({"书": 1.0}, {"title": 1.0}, view.lexical_filter(narrow), limit=1000)
+        found = view.lexical.items(
+            WordQuery(weights={"书": 1.0}, boosts={"title": 1.0}), view.lexical_filter(narrow), limit=1000
+        )
         assert {name for name in view.ids(found.keys) if name.startswith("i")} == expected
-        passages = view.lexical.passages({"的": 1.0}, view.lexical_filter(narrow), limit=1000)
+        passages = view.lexical.passages(WordQuery(weights={"的": 1.0}), view.lexical_filter(narrow), limit=1000)
         assert {name for name in view.ids(passages.keys >> 20) if name.startswith("i")} == expected
     live = sum(len(catalogue.passages(name)) for name in catalogue.get([*entries, "crash", "late"]))
     assert len(view.near(query, EVERYONE, limit=1000).numbers) == live

@@ -39,6 +39,11 @@ def ids(engine: SearchEngine, q: str, audiences: frozenset[str] = PUBLIC, **filt
         ("周末开放时间", "p1"),
         ("怎么办理借书证", "p2"),
         ("s-b5", "b5"),
+        ("huozhe", "b1"),
+        ("Huo zhe", "b1"),
+        ("hz", "b1"),
+        ("tushuguan lianmeng", "b5"),
+        ("xu junlin", "b5"),
     ],
 )
 def test_the_item_asked_for_comes_first(engine: SearchEngine, q: str, first: str) -> None:
@@ -162,3 +167,41 @@ def test_passages_carry_what_an_answer_needs(engine: SearchEngine) -> None:
     assert hit.bm25 > 0
     assert hit.z > 0
     assert 0.5 < hit.coverage <= 1
+
+
+def test_editions_of_a_work_stand_together(
+    engine: SearchEngine, store: SnapshotStore, catalogue: FakeCatalogue
+) -> None:
+    catalogue.put(item("b1b", "活着", creators=("余华",), year=2012, work="w1"))
+    catalogue.put(item("b1c", "活着", creators=("余华",), year=2020, work="w1", audience="branch:ACME"))
+    build(catalogue, store, HashingEmbedder())
+    engine.refresh()
+    page = engine.search(SearchRequest(q="活着", grouped=True), PUBLIC)
+    assert [hit.id for hit in page.hits].count("b1") + [hit.id for hit in page.hits].count("b1b") == 1
+    assert {page.hits[0].id, *(edition.id for edition in page.hits[0].editions)} == {"b1", "b1b"}
+    stored = engine.item("b1", PUBLIC)
+    assert stored is not None
+    assert [edition.id for edition in engine.editions(stored, PUBLIC)] == ["b1b"]
+    assert [edition.id for edition in engine.editions(stored, ACME)] == ["b1c", "b1b"]
+
+
+def test_similar_items_are_other_visible_works(engine: SearchEngine) -> None:
+    similar = [hit.id for hit in engine.similar("b1", PUBLIC)]
+    assert "b1" not in similar
+    assert "e1" not in similar
+    assert similar[0] == "b2"
+    assert engine.similar("e1", PUBLIC) == ()
+    assert engine.similar("nothing", PUBLIC) == ()
+
+
+@pytest.mark.parametrize(
+    ("q", "suggestion"), [("地市级区域图书馆联萌建设研究", "地市级区域图书馆联盟建设研究"), ("或着", "活着")]
+)
+def test_misspelt_titles_are_suggested(engine: SearchEngine, q: str, suggestion: str) -> None:
+    assert suggestion in engine.search(SearchRequest(q=q), PUBLIC).suggestions
+
+
+def test_hidden_titles_are_not_suggested(engine: SearchEngine) -> None:
+    q = "石墨希散热膜技术要求"
+    assert engine.search(SearchRequest(q=q), PUBLIC).suggestions == ()
+    assert engine.search(SearchRequest(q=q), ACME).suggestions == ("石墨烯散热膜技术要求",)

@@ -145,9 +145,10 @@ function onePerSource(citations: readonly Citation[]): Citation[] {
   return [...seen.values()];
 }
 
-/** All quotations of one source in a turn, in order and without repetition. */
-export function quotesOf(view: Pick<TurnView, "ranges">, source: number): string[] {
-  const quotes = view.ranges.flatMap((range) => range.citations).filter((citation) => citation.source === source);
+/** Quotations of one source, in order and without repetition: all of a turn's, or those of the sentence ending `at`. */
+export function quotesOf(view: Pick<TurnView, "ranges">, source: number, at?: number): string[] {
+  const ranges = at === undefined ? view.ranges : view.ranges.filter((range) => range.end === at);
+  const quotes = ranges.flatMap((range) => range.citations).filter((citation) => citation.source === source);
   return [...new Set(quotes.map((citation) => citation.quote))];
 }
 

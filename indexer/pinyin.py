@@ -1,0 +1,82 @@
+"""Han titles and names as pinyin without tones, so that they are found by those who type them so. Pure."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from itertools import pairwise
+
+from pypinyin import Style, lazy_pinyin
+from pypinyin.constants import PINYIN_DICT
+from pypinyin.contrib.tone_convert import to_normal
+
+_HAN = re.compile(r"[\u3400-\u9fff]+")
+_LETTERS = re.compile(r"[a-z]+")
+_LONGEST = 6
+MAX_TYPED = 60
+"""Letters of a query that are read as pinyin."""
+
+
+@lru_cache(maxsize=50_000)
+def _of_run(run: str) -> tuple[str, ...]:
+    return tuple(lazy_pinyin(run, style=Style.NORMAL, errors="ignore"))
+
+
+def syllables(folded: str) -> list[str]:
+    """The syllables of the Han characters in folded text; polyphones by the words that they stand in.
+
+    >>> syllables("重庆图书馆")
+    ['chong', 'qing', 'tu', 'shu', 'guan']
+    """
+    return [syllable for run in _HAN.findall(folded) for syllable in _of_run(run)]
+
+
+def pairs(found: list[str]) -> list[str]:
+    """Neighbouring syllables joined: the unit in which pinyin is searched."""
+    return [first + second for first, second in pairwise(found)]
+
+
+def initials(found: list[str]) -> str:
+    """First letters.
+
+    >>> initials(["tu", "shu", "guan"])
+    'tsg'
+    """
+    return "".join(syllable[0] for syllable in found)
+
+
+@cache
+def _known() -> frozenset[str]:
+    found = {to_normal(reading) for readings in PINYIN_DICT.values() for reading in readings.split(",")}
+    return frozenset(syllable for syllable in found if re.fullmatch(r"[a-z]+", syllable) and len(syllable) <= _LONGEST)
+
+
+def typed(folded: str) -> list[str] | None:
+    """The syllables of a query that was typed in pinyin, with or without spaces; None when it was not.
+
+    >>> typed("zhongguo lishi"), typed("library science")
+    (['zhong', 'guo', 'li', 'shi'], None)
+    """
+    if len(folded) > MAX_TYPED or not re.fullmatch(r"[a-z' ]+", folded.strip()):
+        return None
+    found: list[str] = []
+    for word in _LETTERS.findall(folded):
+        split = _split(word)
+        if split is None:
+            return None
+        found.extend(split)
+    return found or None
+
+
+def _split(word: str) -> list[str] | None:
+    """The division of ``word`` into the fewest syllables."""
+    best: list[list[str] | None] = [[], *([None] * len(word))]
+    for end in range(1, len(word) + 1):
+        for start in range(max(0, end - _LONGEST), end):
+            before = best[start]
+            if before is not None and word[start:end] in _known():
+                longer = [*before, word[start:end]]
+                current = best[end]
+                if current is None or len(longer) < len(current):
+                    best[end] = longer
+    return best[len(word)]
