@@ -38,7 +38,7 @@ from backend.enterprise import branches
 from backend.enterprise.branches import Branches
 from backend.search import routes as search_routes
 from backend.search.engine import SearchEngine
-from backend.wiring import EngineItems, KnowledgeIndex, MemberNames
+from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, MemberNames
 from indexer.catalogue import Catalogue
 from indexer.progress import Progress
 from indexer.snapshot import SnapshotStore
@@ -139,7 +139,7 @@ class Services:
             database=self.database,
             bus=self.bus,
             answerer=self.answerer,
-            requests=RequestProgress(self.database),
+            requests=ChatRequests(RequestProgress(self.database)),
             desk=self.desk,
         )
 
@@ -166,7 +166,7 @@ class Services:
                 self.database,
                 bus=self.bus,
                 sign_in=self.staff_sessions,
-                board=QueueBoard(self.database, self.delivery_rules),
+                board=DeskBoard(QueueBoard(self.database, self.delivery_rules)),
                 staffed=staffed_members,
                 libraries=self.member_names.all,
                 knowledge=self.knowledge,
@@ -187,7 +187,7 @@ class Services:
         """Merge what updates have left behind into one tidy snapshot."""
         from indexer.build import compact
 
-        return compact(self.snapshots, progress=self._progress)
+        return compact(self.catalogue, self.snapshots, self.embedder, progress=self._progress)
 
     def ask(self, question: str, *, member: str | None = None) -> dict[str, Any]:
         """One question without a conversation, as a public reader asks it."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from backend.chat.handoff import RequestStatus
 from backend.consortium import members
+from backend.core.access import Caller, Staff
 from backend.core.db import Database
+from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.values import HoldingRef, ItemRef
-from backend.desk import store as knowledge_store
+from backend.desk import knowledge
+from backend.desk.ports import Move, QueuePage
 from backend.desk.values import KnowledgeEntry, KnowledgeState
 from backend.search.engine import SearchEngine
 from backend.search.values import SearchRequest
@@ -64,6 +70,37 @@ def item_ref(item: StoredItem) -> ItemRef:
     )
 
 
+class ChatRequests:
+    """Chat's port ``RequestDesk`` over delivery."""
+
+    def __init__(self, progress: RequestProgress) -> None:
+        self._progress = progress
+
+    def status(self, number: str, *, caller: Caller) -> RequestStatus | None:
+        found = self._progress.status(number, caller=caller)
+        return RequestStatus(**dataclasses.asdict(found)) if found else None
+
+    def recent(self, *, caller: Caller, limit: int) -> list[RequestStatus]:
+        return [RequestStatus(**dataclasses.asdict(one)) for one in self._progress.recent(caller=caller, limit=limit)]
+
+
+class DeskBoard:
+    """The desk's port ``Board`` over delivery's queue."""
+
+    def __init__(self, board: QueueBoard) -> None:
+        self._board = board
+
+    def queue(self, *, staff: Staff, view: str, query: str, page: int, size: int) -> QueuePage:
+        found = self._board.queue(staff=staff, view=view, query=query, page=page, size=size)
+        return QueuePage(requests=found.requests, total=found.total, counts=found.counts)
+
+    def request(self, number: str, *, staff: Staff) -> Mapping[str, Any]:
+        return self._board.request(number, staff=staff)
+
+    def move(self, number: str, move: Move, *, staff: Staff) -> Mapping[str, Any]:
+        return self._board.move(number, move, staff=staff)
+
+
 class KnowledgeIndex:
     """The desk's port ``KnowledgeSink``: published answers are a collection of FAQ documents, loaded as a whole."""
 
@@ -82,9 +119,9 @@ class KnowledgeIndex:
         self._reload()
 
     def _reload(self) -> None:
-        """Load what is published now. A line that stays keeps the load from being empty, which would withdraw nothing."""
         with self._database.read() as session:
-            published = knowledge_store.knowledge(session, state=KnowledgeState.PUBLISHED)
+            written = knowledge.entries(session, member=None)
+        published = [entry for entry in written if entry.state is KnowledgeState.PUBLISHED]
         path = self._directory / "knowledge.jsonl"
         lines = [json.dumps(_document(entry), ensure_ascii=False) for entry in published]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
