@@ -33,7 +33,7 @@ _LIBRARIAN = re.compile(
     r"^(人工|人工服务|人工客服|馆员|转人工)$|我要投诉|"
     r"(talk|speak|chat|connect)( me)?( to| with)? (a |an |the )?(librarian|human|person|agent|staff|real person)"
 )
-_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]{2,4}-?)?\d{4,}(?:-\d+)*(?![A-Za-z0-9])")
+_NUMBER = re.compile(r"(?<![A-Za-z0-9])LW-?[A-Za-z0-9]{4}-?[A-Za-z0-9]{5}(?![A-Za-z0-9])", re.I)
 _STATUS = re.compile(
     r"(我的?|之前|上次|刚才|那个|这个|昨天|前天)[^。？?]{0,12}(申请|请求|预约|传递|订单|互借|预借)[^。？?]{0,12}"
     r"(到哪|哪一?步|进度|状态|怎么样了|怎样了|如何了|处理|到了吗|好了吗|什么情况|进展|批了|查)|"
@@ -150,7 +150,7 @@ def _intent(folded: str, plain: str) -> Intent:
         return Intent.OFF_TOPIC
     if _LIBRARIAN.search(plain):
         return Intent.LIBRARIAN
-    if _STATUS.search(folded):
+    if _STATUS.search(folded) or _NUMBER.search(folded):
         return Intent.REQUEST_STATUS
     if _PERSONAL.search(folded) or _MY_ACCOUNT.search(folded):
         return Intent.PERSONAL
