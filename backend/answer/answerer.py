@@ -11,8 +11,8 @@ from backend.answer import constraints, extractive, streaming
 from backend.answer.citing import Sources
 from backend.answer.evidence import Evidence, SearchPort, gather, judge
 from backend.answer.intent import read
-from backend.answer.replies import say
 from backend.answer.modelled import Dossier, Modelled
+from backend.answer.replies import say
 from backend.answer.sentences import split
 from backend.answer.values import Action, Answer, Intent, Piece, Provenance, Question, Sentence
 from backend.answer.writing import material

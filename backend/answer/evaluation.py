@@ -1,7 +1,7 @@
 """Figures on named questions: do answers hold the gold answer, and are the right questions refused?
 
-Questions are JSONL ``{"id", "question", "passage_ids", "answers", "answerable"?}`` over passages that were loaded before
-with their ids as ``source_id``.
+Questions are JSONL ``{"id", "question", "passage_ids", "answers", "answerable"?}`` over passages that were loaded
+before with their ids as ``source_id``.
 """
 
 from __future__ import annotations

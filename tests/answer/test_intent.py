@@ -10,9 +10,9 @@ from backend.answer.values import Intent
 from backend.chat.rewrite import Past, make_whole
 
 TABLE = [
-    ("你好", Intent.GREETING), ("谢谢您！", Intent.GREETING), ("你能做什么", Intent.GREETING), ("Hello", Intent.GREETING),
+    ("你好", Intent.GREETING), ("谢谢您！", Intent.GREETING), ("你能做什么", Intent.GREETING), ("Hello", Intent.GREETING),  # noqa: E501
     ("我想转人工", Intent.LIBRARIAN), ("I want to talk to a librarian", Intent.LIBRARIAN),
-    ("有没有余华写的书", Intent.FIND_ITEM), ("推荐几本园艺的书", Intent.FIND_ITEM), ("有沒有余華寫的書", Intent.FIND_ITEM),
+    ("有没有余华写的书", Intent.FIND_ITEM), ("推荐几本园艺的书", Intent.FIND_ITEM), ("有沒有余華寫的書", Intent.FIND_ITEM),  # noqa: E501
     ("《活着》哪里有", Intent.LOCATE), ("which library has 活着", Intent.LOCATE),
     ("我想借《兄弟》", Intent.REQUEST_ITEM), ("《兄弟》怎么借", Intent.REQUEST_ITEM),
     ("我的申请到哪一步了", Intent.REQUEST_STATUS), ("LW-K7M2-9QXDA", Intent.REQUEST_STATUS),
