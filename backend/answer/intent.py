@@ -49,8 +49,10 @@ _REQUEST = re.compile(
     r"^(借|预约|申请)(那|这|第)[^。？?]{1,6}(本|册|部|篇)|"
     r"(i (want|would like|need|'d like) to|please|can i|may i|could i) (borrow|request|order|reserve|get a copy)"
 )
-_BOOK_WORDS = r"(图书(?!馆)|书籍|书刊|著作|教材|小说|传记|文集|词典|字典|辞典|期刊|杂志|报纸|画册|绘本|论文集|"
-r"专著|译本|版本|参考书|工具书)"
+_BOOK_WORDS = (
+    r"(图书(?!馆)|书籍|书刊|著作|教材|小说|传记|文集|词典|字典|辞典|期刊|杂志|报纸|画册|绘本|论文集|"
+    r"专著|译本|版本|参考书|工具书)"
+)
 _FIND = re.compile(
     r"(有没有|有无|有哪些|有什么|找一?下?|查一?下?|推荐|想看|想读|想借|搜一?下?|检索|求)[^。？?]{0,24}"
     + _BOOK_WORDS

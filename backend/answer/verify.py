@@ -2,7 +2,8 @@
 
 Each clause of a sentence must be found, in its order, in one line of what it cites (a sentence of a quotation, or one
 member's holding of a cited record). What remains may only be glue (根据, 因此, 的 …). On top of that every number
-with its unit must be in the quotations, and no word that turns the meaning (不, 未, 禁止, 仅 …) may have been added or left out.
+with its unit must be in the quotations, and no word that turns the meaning (不, 未, 禁止, 仅 …) may have been added or
+left out.
 """
 
 from __future__ import annotations
