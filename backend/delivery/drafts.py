@@ -50,7 +50,7 @@ def count_pages(pages: str) -> int | None:
     (20, None, None)
     """
     total = 0
-    for part in re.split(r"[,，;；、\s]+", pages.strip()):
+    for part in re.split(r"[,，;；、]\s*|\s+(?=\d)", re.sub(r"^pp?\.?\s*", "", pages.strip())):
         found = re.fullmatch(r"(?:第|pp?\.?)?(\d{1,6})(?:[-–—~～至](\d{1,6}))?页?", part, re.IGNORECASE)
         if found is None:
             return None
