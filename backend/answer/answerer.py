@@ -96,7 +96,7 @@ class Answerer:
         return Action(kind="handoff", label=say("handoff", question.language))
 
     def _provenance(self) -> Provenance:
-        return Provenance(prompt="extractive", model="", snapshot=self.engine.snapshot())
+        return Provenance(prompt="extractive", model="", snapshot=self.engine.snapshot_name())
 
     # items
 

@@ -41,6 +41,11 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 
 @pytest.fixture(scope="session")
+def base_url() -> None:
+    """Tests name whole addresses. (It also stands in for the plugin's fixture, which pytest 9 warns about.)"""
+
+
+@pytest.fixture(scope="session")
 def output() -> Path:
     OUTPUT.mkdir(exist_ok=True)
     return OUTPUT
@@ -60,7 +65,9 @@ class Fake:
         self.world = World()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        config = uvicorn.Config(create_fake(self.world), port=self.port, log_level="error", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            create_fake(self.world), port=self.port, log_level="critical", timeout_graceful_shutdown=1
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()), daemon=True)
 

@@ -23,7 +23,9 @@ STRICT = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>[点我](javascript:window.hacked=1) **粗**'
+HOSTILE = (
+    '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>[点我](javascript:window.hacked=1) **粗**'
+)
 
 HOLDINGS = [
     {"member": "CITY", "member_name": "示例市图书馆", "call_number": "G258.22/X88", "location": "三楼社科借阅区",
@@ -37,7 +39,10 @@ SOURCE = {
 }  # fmt: skip
 POLICY = {"n": 2, "id": "doc-2", "collection": "policy", "kind": "policy", "title": "馆际互借办法", "url": "/policy/2"}
 SENTENCES = [
-    ("《地市级区域图书馆联盟建设研究》由西南交通大学出版社 2011 年出版。", [(1, "出版：成都：西南交通大学出版社，2011.6")]),
+    (
+        "《地市级区域图书馆联盟建设研究》由西南交通大学出版社 2011 年出版。",
+        [(1, "出版：成都：西南交通大学出版社，2011.6")],
+    ),
     ("示例市图书馆有 2 册在馆。", [(1, "馆藏：示例市图书馆 三楼社科借阅区")]),
     ("外馆读者可以申请馆际互借，一般三个工作日到馆。", [(2, "外馆读者凭证申请，三个工作日内到馆"), (1, "可外借")]),
 ]
@@ -48,6 +53,7 @@ class World:
     """What the tests look into and set."""
 
     delay: float = 0.01
+    slow_start: float = 0.0
     faults: list[str] = field(default_factory=list)
     turns: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
     finished: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -78,7 +84,10 @@ def said(question: str) -> list[dict[str, Any]]:
     if "恶意" in question:
         return [{"text": HOSTILE, "citations": [{"source": 1, "quote": HOSTILE, "start": 0, "end": len(HOSTILE)}]}]
     sentences = [
-        {"text": text, "citations": [{"source": n, "quote": quote, "start": 0, "end": len(quote)} for n, quote in cited]}
+        {
+            "text": text,
+            "citations": [{"source": n, "quote": quote, "start": 0, "end": len(quote)} for n, quote in cited],
+        }
         for text, cited in SENTENCES
     ]
     return [dict(sentences[index % 3]) for index in range(400)] if "很长" in question else sentences
@@ -145,6 +154,7 @@ def pages(app: FastAPI, world: World) -> None:
     def host(lang: str = "zh-CN", attributes: str = "") -> HTMLResponse:
         """A member's page under the strictest policy, with the widget placed by the loader's script tag alone."""
         page = f"""<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Host</title>
+            <link rel="icon" href="/widget/icon.svg">
             <meta name="viewport" content="width=device-width"></head><body><main><h1>Host</h1></main>
             <script src="/widget/loader.js" data-member="demo" {attributes}></script></body></html>"""
         return HTMLResponse(page, headers={"Content-Security-Policy": STRICT})
@@ -164,6 +174,7 @@ def chat(app: FastAPI, world: World) -> None:
         world.streams += 1
         try:
             yield b": hello\n\n"
+            await asyncio.sleep(world.slow_start)
             for number, (name, payload) in enumerate(world.turns[turn_id], 1):
                 if number <= after:
                     continue
@@ -272,6 +283,18 @@ def delivery(app: FastAPI, world: World) -> None:
         stored = world.requests.setdefault(key, view)
         # Stored, but the reader never hears of it.
         return refuse(503, "unavailable", "") if world.take_fault("place") else JSONResponse(stored, 201)
+
+    @app.get("/api/delivery/requests")
+    def own() -> list[dict[str, Any]]:
+        return list(world.requests.values())
+
+    @app.post("/api/delivery/requests/{number}/actions")
+    async def act(number: str, request: Request) -> Response:
+        found = find(number)
+        if found is None:
+            return refuse(404, "not_found", "没有这个编号的申请。")
+        found.update(acted=await request.json(), actions=[], state_label="已申请续借")
+        return JSONResponse(found)
 
     @app.get("/api/delivery/requests/{number}")
     def follow(number: str) -> Response:
