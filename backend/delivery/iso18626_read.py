@@ -53,7 +53,7 @@ def parse(body: bytes) -> etree._Element:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Refused("BadlyFormedMessage", f"not well-formed XML: {str(error)[:200]}") from error
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise Refused("BadlyFormedMessage", "a document type declaration is not accepted")
     return root
 
@@ -87,7 +87,7 @@ class Node:
         node = self.child(*path) if path else self
         if node._element is None:
             return ""
-        text = " ".join("".join(node._element.itertext()).split())
+        text = " ".join("".join(str(part) for part in node._element.itertext()).split())
         if len(text) > MAX_VALUE:
             raise Refused("UnrecognisedDataValue", f"{node.name} is longer than {MAX_VALUE} characters")
         return text

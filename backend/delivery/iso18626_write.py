@@ -69,9 +69,7 @@ def _header(body: etree._Element, message: Message) -> None:
     if message.supplier or old or message.kind != "request":
         _agency(header, "supplyingAgencyId", message.supplier or Agency(value=""))
     _agency(header, "requestingAgencyId", message.requester)
-    if old:
-        _add(header, "multipleItemRequestId", message.multiple_item_id)
-    elif message.multiple_item_id and message.kind == "request":
+    if old or (message.multiple_item_id and message.kind == "request"):
         _add(header, "multipleItemRequestId", message.multiple_item_id)
     _add(header, "timestamp", stamp(message.timestamp))
     _add(header, "requestingAgencyRequestId", message.request_id)
@@ -157,7 +155,8 @@ def _requesting(body: etree._Element, message: Message) -> None:
 
 
 def _start(version: Version, kind: str) -> tuple[etree._Element, etree._Element]:
-    root = etree.Element(f"{{{NAMESPACE}}}ISO18626Message", nsmap={None: NAMESPACE, "ill": NAMESPACE})
+    namespaces: dict[str | None, str] = {None: NAMESPACE, "ill": NAMESPACE}
+    root = etree.Element(f"{{{NAMESPACE}}}ISO18626Message", nsmap=namespaces)  # type: ignore[arg-type]  # None: default
     root.set(f"{{{NAMESPACE}}}version", version)
     return root, _add(root, kind)
 
