@@ -18,7 +18,7 @@ from backend.core import jobs
 from backend.core.access import PUBLIC
 from backend.core.db import Database, now
 from backend.core.errors import LianwenError
-from backend.delivery import citations, iso18626_store, requests, store
+from backend.delivery import citations, iso18626_store, moves, requests, store
 from backend.delivery.iso18626_models import IllReceivedRow
 from backend.delivery.iso18626_read import envelope, message, parse
 from backend.delivery.iso18626_values import Bibliographic, Confirmation, Envelope, Fault, Message, Refused
@@ -196,7 +196,7 @@ def _due(asked: Message, rules: Rules) -> date:
     """The supplier's due date when it is usable, else the usual loan period from today."""
     today = now().date()
     given = asked.due.date() if asked.due else None
-    if given is not None and today < given <= today + requests.MAX_DUE:
+    if given is not None and today < given <= today + moves.MAX_DUE:
         return given
     return today + timedelta(days=rules.loan_days)
 
