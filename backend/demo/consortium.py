@@ -1,4 +1,4 @@
-"""The demo consortium's people and rules: libraries, what they supply to each other, accounts, the enterprise branch."""
+"""The demo consortium's people and rules: libraries, what they supply each other, accounts, the enterprise branch."""
 
 from __future__ import annotations
 
