@@ -26,7 +26,7 @@ def describe(record: Record) -> str:
         ("丛书", "；".join(record.series)),
         ("主题", "；".join(record.subjects[:8])),
         ("摘要", record.abstract),
-        ("附注", "；".join(record.notes[:3])),
+        ("附注", "；".join(note.rstrip("。；. ") for note in record.notes[:3])),
         ("ISBN", "；".join(i.display or i.value for i in record.identifiers if i.scheme == "isbn")),
         ("分类号", "；".join(dict.fromkeys(c.number for c in record.classifications))),
     ]
@@ -38,13 +38,12 @@ def passage_blocks(text: str) -> tuple[Block, ...]:
 
     Numbers (ISBN, class marks) are known-item keys of their own and would only blur the vectors.
     """
-    ends = {"main": 0, "content": 0}
-    start = 0
+    ends = {"main": 0, "content": 0, "": 0}
+    part, place = "main", 0
     for line in text.splitlines(keepends=True):
-        part = _PARTS.get(line.partition("：")[0], "main" if start == ends["main"] else "")
-        if part:
-            ends[part] = start + len(line)
-        start += len(line)
+        part = _PARTS.get(line.partition("：")[0], part)
+        place += len(line)
+        ends[part] = place
     content = (Block(start=ends["main"], end=ends["content"]),) if ends["content"] > ends["main"] else ()
     return (Block(start=0, end=ends["main"]), *content)
 
