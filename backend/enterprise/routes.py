@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
@@ -15,7 +16,7 @@ from backend.core.limits import LOGIN, SEARCH
 from backend.enterprise import alerts, branches, store
 from backend.enterprise.branches import Branches
 from backend.enterprise.entrance import HOME, Entered, Entrance, check_form, check_same_site, login_path, safe_next
-from backend.enterprise.library import Shelf, standard_numbers
+from backend.enterprise.library import Shelf
 from backend.enterprise.rendering import BEIJING, Pages
 from backend.enterprise.standards import chain, standard_of, status_on
 from backend.enterprise.topics import topic_routes
@@ -28,13 +29,13 @@ PAGE = 10
 EXAMPLES = ("GB/T 7714-2015", "动力电池 底部撞击", "预包装食品标签 新标准", "陶瓷 铅镉溶出", "智能制造 成熟度")
 
 
-def router(database: Database, engine: SearchEngine, directory: Branches, changes_head: Any) -> APIRouter:
-    """Every page and endpoint of the branches. ``changes_head()`` is the catalogue's latest revision."""
+def router(database: Database, engine: SearchEngine, directory: Branches, head: Callable[[], int]) -> APIRouter:
+    """Every page and endpoint of the branches. ``head()`` is the catalogue's latest revision."""
     pages, entrance = Pages(), Entrance(database, directory)
     routes = APIRouter(tags=["enterprise"])
     routes.include_router(_entry(pages, entrance))
     routes.include_router(_library(pages, entrance, database, engine))
-    routes.include_router(topic_routes(pages, entrance, database, engine, changes_head))
+    routes.include_router(topic_routes(pages, entrance, database, engine, head))
     routes.include_router(_api(database))
     return routes
 
@@ -95,7 +96,7 @@ def _library(pages: Pages, entrance: Entrance, database: Database, engine: Searc
             return RedirectResponse(login_path(request), 303)
         frame: dict[str, Any] = {"tabs": TABS, "kind": kind if kind in TABS else "", "q": q, "examples": EXAMPLES}
         if not q.strip():
-            return pages.page("home.html", entered=entered, found=None, **frame, **_followed(database, engine, entered))
+            return pages.page("home.html", entered=entered, found=None, **frame, **_followed(database, entered))
         try:
             found = engine.search(_asked(q, frame["kind"], page), entered.caller.audiences)
         except (InputError, NotReady) as error:
@@ -147,11 +148,11 @@ def _asked(q: str, kind: str, page: int) -> SearchRequest:
     return SearchRequest(q=q, filters=Filters(kinds=(kind,) if kind else INDUSTRY), page=page, size=PAGE)
 
 
-def _today() -> Any:
+def _today() -> date:
     return datetime.now(BEIJING).date()
 
 
-def _state(shelf: Shelf, item_id: str, today: Any) -> str:
+def _state(shelf: Shelf, item_id: str, today: date) -> str:
     item = shelf.engine.item(item_id, shelf.audiences)
     if item is None:
         return ""
@@ -164,13 +165,10 @@ def _nothing() -> dict[str, Any]:
     return {"news": [], "unread": 0, "topics": [], "watches": []}
 
 
-def _followed(database: Database, engine: SearchEngine, entered: Entered) -> dict[str, Any]:
+def _followed(database: Database, entered: Entered) -> dict[str, Any]:
     """What the branch follows, for its first page."""
     code = entered.branch.code
     with database.read() as session:
         topics, watches = store.topics(session, code), store.watches(session, code)
         news, unread = store.alerts(session, code, limit=5), store.unread(session, code)
     return {"news": news, "unread": unread, "topics": topics, "watches": watches}
-
-
-__all__ = ["router", "standard_numbers"]
