@@ -35,6 +35,7 @@ from backend.delivery.requests import Rules
 from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
 from backend.enterprise import branches
+from backend.enterprise import routes as enterprise_routes
 from backend.enterprise.branches import Branches
 from backend.search import routes as search_routes
 from backend.search.engine import SearchEngine
@@ -171,6 +172,7 @@ class Services:
                 libraries=self.member_names.all,
                 knowledge=self.knowledge,
             ),
+            enterprise_routes.router(self.database, self.engine, self.branch_directory, self.catalogue.head_revision),
         ]
 
     @property
