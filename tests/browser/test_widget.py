@@ -453,8 +453,10 @@ def test_every_view_is_accessible(
     page.get_by_role("button", name="我的申请").click()
     look("requests")
     page.get_by_role("button", name="新对话").click()
+    expect(page.get_by_text("可以这样问")).to_be_visible()
     ask(page, "量子引力")
     answered(page)
+    expect(page.locator(".verdict")).to_be_visible()
     look("refused")
     assert {name: found for name, found in views.items() if found} == {}
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
