@@ -38,13 +38,12 @@ def passage_blocks(text: str) -> tuple[Block, ...]:
 
     Numbers (ISBN, class marks) are known-item keys of their own and would only blur the vectors.
     """
-    ends = {"main": 0, "content": 0}
-    start = 0
+    ends = {"main": 0, "content": 0, "": 0}
+    part, place = "main", 0
     for line in text.splitlines(keepends=True):
-        part = _PARTS.get(line.partition("：")[0], "main" if start == ends["main"] else "")
-        if part:
-            ends[part] = start + len(line)
-        start += len(line)
+        part = _PARTS.get(line.partition("：")[0], part)
+        place += len(line)
+        ends[part] = place
     content = (Block(start=ends["main"], end=ends["content"]),) if ends["content"] > ends["main"] else ()
     return (Block(start=0, end=ends["main"]), *content)
 

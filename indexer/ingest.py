@@ -28,8 +28,9 @@ LOCK_SECONDS = 600.0
 """How long a lock outlives its last renewal. A dead process of the same machine is noticed at once."""
 
 HoldingRule = Callable[[Record], Sequence[Holding]]
+Transform = Callable[[Record | Document], Record | Document]
 
-__all__ = ["HoldingRule", "IngestOptions", "IngestReport", "ingest"]
+__all__ = ["HoldingRule", "IngestOptions", "IngestReport", "Transform", "ingest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class IngestOptions:
     complete: bool = False
     label: str = ""
     holding_rule: HoldingRule | None = None
-    transform: Callable[[Record | Document], Record | Document] | None = None
+    transform: Transform | None = None
     columns: Mapping[str, str] | None = None
     reading: Mapping[str, str] = field(default_factory=dict)
 
@@ -174,15 +175,17 @@ class _Run:
         """The thing with its holdings given to their members."""
         if self._options.transform:
             thing = self._options.transform(thing)
-        if isinstance(thing, Document):
-            return thing
-        if self._options.holding_rule:
-            return dataclasses.replace(thing, holdings=tuple(self._options.holding_rule(thing)))
         member = self._options.member
+        if isinstance(thing, Document):
+            return dataclasses.replace(thing, metadata={"member": member, **thing.metadata}) if member else thing
+        if self._options.holding_rule:
+            thing = dataclasses.replace(thing, holdings=tuple(self._options.holding_rule(thing)))
         if not member:
             return thing
         held = thing.holdings or (Holding(member=member, call_number=_class_mark(thing), status="unknown"),)
-        return dataclasses.replace(thing, holdings=tuple(dataclasses.replace(one, member=member) for one in held))
+        if not self._options.holding_rule:
+            held = tuple(dataclasses.replace(one, member=member) for one in held)
+        return dataclasses.replace(thing, holdings=held)
 
     def _remove(self, source_ids: Sequence[str], into: Collection) -> BatchCounts:
         with self._catalogue.begin() as batch:

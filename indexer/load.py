@@ -15,10 +15,10 @@ from indexer.catalogue import Catalogue, CatalogueBatch, Collection, Entry, Item
 from indexer.clustering import merge_reason, record_key
 from indexer.description import document_item, passage_blocks, record_item
 from indexer.entries import decode, digest, encode, storable
-from indexer.passages import LONGEST, TARGET, split_passages
-from indexer.records import Document, Holding, Record, StoredItem
+from indexer.passages import LONGEST, split_passages
+from indexer.records import Block, Document, Holding, Passage, Record, StoredItem
 
-TRADITION = "3"
+TRADITION = "2"
 """Part of every digest: raise it when stored texts or passages would come out differently from the same entry."""
 
 
@@ -133,27 +133,27 @@ def rebuild(batch: CatalogueBatch, item_ids: Sequence[str], *, into: Collection)
 def _item_row(item_id: str, said: Sequence[tuple[str, str]], mark: str, into: Collection) -> ItemRow:
     things = [(member, decode(payload)) for member, payload in said]
     records = [thing for _, thing in things if isinstance(thing, Record)]
-    target = TARGET
+    blocks: tuple[Block, ...] = ()
     if records:
         item = record_item(item_id, into.name, into.audience, records, _holdings(things))
         reason = merge_reason(records)
-        blocks, target = passage_blocks(item.text), LONGEST
     else:
         document = next(thing for _, thing in things if isinstance(thing, Document))
         item, reason = document_item(item_id, into.name, into.audience, document), ""
         blocks = document.blocks
-    context = _context(item)
     return ItemRow(
         item=item,
-        passages=split_passages(item_id, item.text, blocks=blocks, context=context, target=target),
+        passages=_passages(item, blocks),
         digest=mark,
         merge_reason=reason,
     )
 
 
-def _context(item: StoredItem) -> str:
-    """What goes with every passage of an item: its title; a record's text begins with it anyway."""
-    return "" if item.kind == "catalogue" else item.title
+def _passages(item: StoredItem, blocks: Sequence[Block]) -> tuple[Passage, ...]:
+    """Of a document its blocks, each with the title as context; of a record few, because each costs an embedding."""
+    if item.kind == "catalogue" and not blocks:
+        return split_passages(item.id, item.text, blocks=passage_blocks(item.text), target=LONGEST)
+    return split_passages(item.id, item.text, blocks=blocks, context=item.title)
 
 
 def _holdings(things: Sequence[tuple[str, Record | Document]]) -> tuple[Holding, ...]:
