@@ -1,4 +1,4 @@
-"""The whole way in a real browser against the real service: from a question to a cited answer and a request's number."""
+"""The whole way in a real browser against the real service: from a question to sources and a request's number."""
 
 from __future__ import annotations
 

@@ -413,6 +413,23 @@ def test_a_second_tab_shows_what_was_asked_in_the_first(host: Page, fake: Fake, 
     expect(other.get_by_text("可以这样问")).to_be_visible()
 
 
+def test_a_very_long_answer_arrives_whole_and_stays_usable(host: Page) -> None:
+    open_panel(host)
+    ask(host, "很长")
+    answered(host)
+    assert len(shown_text(host)) == sum(len(SENTENCES[index % 3][0]) for index in range(400))
+    assert host.locator(".cite").count() == 133 * 4 + 1
+    longest = host.evaluate("""async () => {
+        const area = document.querySelector('lianwen-chat').shadowRoot.querySelector('textarea');
+        const began = performance.now();
+        area.value = '下一个问题';
+        area.dispatchEvent(new Event('input', {bubbles: true}));
+        await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+        return performance.now() - began;
+    }""")
+    assert longest < 500, "milliseconds from a key to the screen"
+
+
 def test_english_pages_get_english_words(page: Page, fake: Fake) -> None:
     page.goto(f"{fake.url}/host?lang=en")
     page.get_by_role("button", name="Ask the library").click()
