@@ -413,7 +413,8 @@ def test_a_second_tab_shows_what_was_asked_in_the_first(host: Page, fake: Fake, 
     expect(other.get_by_text("可以这样问")).to_be_visible()
 
 
-def test_a_very_long_answer_arrives_whole_and_stays_usable(host: Page) -> None:
+def test_a_very_long_answer_arrives_whole_and_stays_usable(host: Page, world: World) -> None:
+    world.delay = 0
     open_panel(host)
     ask(host, "很长")
     answered(host)
