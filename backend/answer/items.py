@@ -45,6 +45,11 @@ def holdings_text(holdings: Sequence[SourceHolding], language: Language, *, limi
     return f"。{say('holdings', language)}{shown}。"
 
 
+def holding_lines(holdings: Sequence[SourceHolding], language: Language) -> tuple[str, ...]:
+    """One line a holding, in the very words that answers use: what verification compares with."""
+    return tuple(_holding(holding, language) for holding in holdings)
+
+
 def _holding(holding: SourceHolding, language: Language) -> str:
     state = state_key(holding)
     parts = [holding.member_name, holding.location, holding.call_number, say(state, language)]

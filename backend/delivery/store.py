@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -172,26 +172,45 @@ def concerned(member: str) -> ColumnElement[bool]:
 
 
 def listed(
-    session: Session,
-    *,
-    member: str | None,
-    states: Sequence[State] | None,
-    requester: str | None = None,
-    supplier: str | None = None,
-    limit: int = 50,
-    offset: int = 0,
-) -> tuple[int, list[RequestRow]]:
-    """Requests that ``member`` (None: everyone) may see, those waiting longest first; and how many there are."""
-    wanted: list[ColumnElement[bool]] = [] if member is None else [concerned(member)]
-    if states is not None:
-        wanted.append(RequestRow.state.in_([state.value for state in states]))
-    if requester:
-        wanted.append(RequestRow.requester == requester)
-    if supplier:
-        wanted.append(RequestRow.supplier == supplier)
-    total = session.scalar(select(func.count()).select_from(RequestRow).where(*wanted)) or 0
-    query = select(RequestRow).where(*wanted).order_by(RequestRow.state_since, RequestRow.number)
-    return total, list(session.scalars(query.limit(limit).offset(offset)))
+    session: Session, wanted: Sequence[ColumnElement[bool]], *, newest_first: bool = False, limit: int, offset: int
+) -> list[RequestRow]:
+    """Requests that satisfy every condition, those waiting longest first."""
+    order = RequestRow.state_since.desc() if newest_first else RequestRow.state_since
+    query = select(RequestRow).where(*wanted).order_by(order, RequestRow.number)
+    return list(session.scalars(query.limit(limit).offset(offset)))
+
+
+def count(session: Session, wanted: Sequence[ColumnElement[bool]]) -> int:
+    return session.scalar(select(func.count()).select_from(RequestRow).where(*wanted)) or 0
+
+
+def visible_to(member: str | None) -> list[ColumnElement[bool]]:
+    """``member`` None: everything (the office)."""
+    return [] if member is None else [concerned(member)]
+
+
+def in_states(states: Collection[State]) -> ColumnElement[bool]:
+    return RequestRow.state.in_([state.value for state in sorted(states)])
+
+
+def waiting_for(member: str, *, as_supplier: Collection[State], as_requester: Collection[State]) -> ColumnElement[bool]:
+    """Requests on which this library must act."""
+    return or_(
+        and_(RequestRow.supplier == member, in_states(as_supplier)),
+        and_(RequestRow.requester == member, in_states(as_requester)),
+    )
+
+
+def standing_since(limits: Mapping[State, datetime]) -> ColumnElement[bool]:
+    """Requests that entered their state before the moment given for it."""
+    return or_(*(and_(RequestRow.state == state.value, RequestRow.state_since <= at) for state, at in limits.items()))
+
+
+def matching(query: str) -> ColumnElement[bool]:
+    """Number or title contains these characters, literally."""
+    return or_(
+        RequestRow.number.contains(query.upper(), autoescape=True), RequestRow.title.contains(query, autoescape=True)
+    )
 
 
 def state_counts(session: Session, member: str | None) -> dict[str, int]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -173,76 +172,3 @@ def _place(place: RotaRow, called: Mapping[str, str]) -> RotaView:
 def _patron(session: Session, number: str) -> PatronIn | None:
     row = store.patron(session, number)
     return PatronIn(name=row.name, contact=row.contact) if row and row.erased_at is None else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoardRow:
-    """One line of the desk's queue board."""
-
-    number: str
-    title: str
-    service: str
-    state: str
-    state_label: str
-    tone: str
-    requester: SupplierView
-    supplier: SupplierView | None
-    age_days: float
-    attention: bool
-    mine: bool
-    actions: tuple[dict[str, Any], ...]
-    version: int
-    needed_by: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """A page of the queue. ``counts``: requests by state, of all that this librarian may see."""
-
-    total: int
-    rows: tuple[BoardRow, ...]
-    counts: Mapping[str, int]
-
-
-def board(
-    session: Session,
-    *,
-    staff: Staff,
-    states: Sequence[State] | None = None,
-    page: int = 1,
-    size: int = 50,
-) -> Board:
-    """The requests this librarian may see, those waiting longest first. ``mine``: their library must act."""
-    member = None if staff.role is Role.OFFICE else staff.member or ""
-    total, rows = store.listed(session, member=member, states=states, limit=size, offset=(page - 1) * size)
-    called, actor, moment = names(session), actor_of_staff(staff), now()
-    return Board(
-        total=total,
-        rows=tuple(_board_row(row, actor, called, (moment - row.state_since).total_seconds()) for row in rows),
-        counts=store.state_counts(session, member),
-    )
-
-
-def _board_row(row: RequestRow, actor: Actor, called: Mapping[str, str], seconds: float) -> BoardRow:
-    state = State(row.state)
-    rule = STATES[state]
-    acting = sides(row, actor)
-    return BoardRow(
-        number=row.number,
-        title=row.title,
-        service=row.service,
-        state=row.state,
-        state_label=rule.label,
-        tone=rule.tone,
-        requester=SupplierView(code=row.requester, name=called.get(row.requester, row.requester)),
-        supplier=_named(row.supplier, called),
-        age_days=seconds / 86400,
-        attention=rule.attention is not None and seconds >= rule.attention.total_seconds(),
-        mine=rule.responsible in acting,
-        actions=tuple(
-            {"name": t.name, "label": t.label, "needs": list(t.needs), "danger": t.danger}
-            for t in allowed(state, acting, service=row.service)
-        ),
-        version=row.version,
-        needed_by=row.needed_by.isoformat() if row.needed_by else "",
-    )
