@@ -19,6 +19,7 @@ from backend.core.errors import LianwenError, NotReady
 from backend.core.http import Gate, install_error_handlers
 from backend.core.middleware import BodyLimit, CrossOrigin, Metrics, SecurityHeaders
 from backend.core.settings import load_settings
+from backend.worker import InProcess
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,13 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         _warm(services)
+        embedded = InProcess(services) if not services.settings.database_url else None
+        if embedded:
+            embedded.start()
         yield
+        await services.chat.close()
+        if embedded:
+            embedded.close()
         services.close()
 
     app = FastAPI(

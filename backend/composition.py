@@ -29,10 +29,16 @@ from backend.core.events import EventBus, InProcessBus, RedisBus
 from backend.core.limits import InProcessLimiter, Limiter, RedisLimiter, Unlimited
 from backend.core.settings import Settings
 from backend.core.tokens import VisitorTokens
+from backend.delivery import routes as delivery_routes
+from backend.delivery.board import QueueBoard, RequestProgress
+from backend.delivery.requests import Rules
+from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
+from backend.enterprise import branches
+from backend.enterprise.branches import Branches
 from backend.search import routes as search_routes
 from backend.search.engine import SearchEngine
-from backend.wiring import MemberNames
+from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, MemberNames
 from indexer.catalogue import Catalogue
 from indexer.progress import Progress
 from indexer.snapshot import SnapshotStore
@@ -129,7 +135,25 @@ class Services:
 
     @cached_property
     def chat(self) -> Chat:
-        return Chat(database=self.database, bus=self.bus, answerer=self.answerer, desk=self.desk)
+        return Chat(
+            database=self.database,
+            bus=self.bus,
+            answerer=self.answerer,
+            requests=ChatRequests(RequestProgress(self.database)),
+            desk=self.desk,
+        )
+
+    @cached_property
+    def branch_directory(self) -> Branches:
+        return Branches(self.database, key=self.settings.signing_key(), ttl=self.settings.session_ttl)
+
+    @cached_property
+    def delivery_rules(self) -> Rules:
+        return Rules()
+
+    @cached_property
+    def knowledge(self) -> KnowledgeIndex:
+        return KnowledgeIndex(self.database, self.catalogue, self.build_index, self.settings.data_dir)
 
     def routers(self) -> list[APIRouter]:
         """Every domain's endpoints."""
@@ -137,6 +161,16 @@ class Services:
             consortium_routes.router(self.database, self.visitor_tokens),
             search_routes.router(self.engine),
             chat_routes.build_router(self.chat),
+            delivery_routes.router(self.database, EngineItems(lambda: self.engine), self.delivery_rules),
+            desk_pages.router(
+                self.database,
+                bus=self.bus,
+                sign_in=self.staff_sessions,
+                board=DeskBoard(QueueBoard(self.database, self.delivery_rules)),
+                staffed=staffed_members,
+                libraries=self.member_names.all,
+                knowledge=self.knowledge,
+            ),
         ]
 
     @property
@@ -153,14 +187,16 @@ class Services:
         """Merge what updates have left behind into one tidy snapshot."""
         from indexer.build import compact
 
-        return compact(self.snapshots, progress=self._progress)
+        return compact(self.catalogue, self.snapshots, self.embedder, progress=self._progress)
 
     def ask(self, question: str, *, member: str | None = None) -> dict[str, Any]:
         """One question without a conversation, as a public reader asks it."""
         return ask(self.answerer, question, member=member)
 
     def require_branch(self, code: str) -> None:
-        """:raises InputError: when there is no such enterprise branch."""
+        """:raises NotFound: when there is no such enterprise branch."""
+        with self.database.read() as session:
+            branches.get_branch(session, code)
 
     def close(self) -> None:
         """Release what was opened."""

@@ -45,15 +45,15 @@ def latest_ticket(session: Session, conversation_id: str) -> TicketRow | None:
 
 
 def change_ticket(
-    session: Session, ticket_id: str, *, states: Iterable[TicketState], staff_id: str | None = None, **values: Any
+    session: Session, ticket_id: str, *, states: Iterable[TicketState], held_by: str | None = None, **values: Any
 ) -> bool:
-    """Change a ticket that is in one of ``states`` (and held by ``staff_id``, when given); False when it is not."""
+    """Change a ticket that is in one of ``states`` (and is with the librarian ``held_by``, when given); False when it is not."""
     guards: list[ColumnElement[bool]] = [
         TicketRow.id == ticket_id,
         TicketRow.state.in_([state.value for state in states]),
     ]
-    if staff_id is not None:
-        guards.append(TicketRow.staff_id == staff_id)
+    if held_by is not None:
+        guards.append(TicketRow.staff_id == held_by)
     done = session.execute(
         update(TicketRow)
         .where(*guards)

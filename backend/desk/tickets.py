@@ -147,8 +147,10 @@ def release(session: Session, ticket: Ticket, staff: Staff) -> list[Notice]:
         session,
         ticket.id,
         states=[TicketState.OPEN],
-        staff_id=staff.id,
+        held_by=staff.id,
         state=TicketState.WAITING.value,
+        staff_id=None,
+        staff_name="",
         updated_at=now(),
     )
     if not released:
@@ -168,7 +170,7 @@ def reply(
     moment = now()
     if ticket.state is TicketState.WAITING:
         notices += take(session, ticket, staff)
-    if not store.change_ticket(session, ticket.id, states=[TicketState.OPEN], staff_id=staff.id, updated_at=moment):
+    if not store.change_ticket(session, ticket.id, states=[TicketState.OPEN], held_by=staff.id, updated_at=moment):
         raise Conflict("这份咨询由同事处理或已办结，回复未发送。", detail={"ticket": ticket.id})
     row = store.ticket_row(session, ticket.id)
     if row is not None and row.answered_at is None:
@@ -197,7 +199,7 @@ def close(session: Session, ticket: Ticket, staff: Staff) -> list[Notice]:
     mine = ticket.staff_id == staff.id and ticket.state is TicketState.OPEN
     guard = staff.id if mine else None
     states = [TicketState.OPEN] if mine else [TicketState.WAITING]
-    if not store.change_ticket(session, ticket.id, states=states, staff_id=guard, **values):
+    if not store.change_ticket(session, ticket.id, states=states, held_by=guard, **values):
         raise Conflict("这份咨询由同事处理或已办结。", detail={"ticket": ticket.id})
     said = Line(author="system", text="咨询已办结。如还有问题，可以再次请馆员帮助。", at=moment)
     line = store.add_line(session, ticket.id, said)

@@ -9,9 +9,10 @@ from backend.consortium import models as consortium
 from backend.core import db, jobs
 from backend.delivery import models as delivery
 from backend.desk import models as desk
+from backend.enterprise import models as enterprise
 from indexer import catalogue
 
-MODEL_MODULES = (chat, consortium, delivery, desk, jobs)
+MODEL_MODULES = (chat, consortium, delivery, desk, enterprise, jobs)
 
 
 def all_metadata() -> list[MetaData]:

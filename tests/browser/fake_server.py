@@ -53,6 +53,7 @@ class World:
     """What the tests look into and set."""
 
     delay: float = 0.01
+    slow_start: float = 0.0
     faults: list[str] = field(default_factory=list)
     turns: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
     finished: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -173,6 +174,7 @@ def chat(app: FastAPI, world: World) -> None:
         world.streams += 1
         try:
             yield b": hello\n\n"
+            await asyncio.sleep(world.slow_start)
             for number, (name, payload) in enumerate(world.turns[turn_id], 1):
                 if number <= after:
                     continue
@@ -281,6 +283,18 @@ def delivery(app: FastAPI, world: World) -> None:
         stored = world.requests.setdefault(key, view)
         # Stored, but the reader never hears of it.
         return refuse(503, "unavailable", "") if world.take_fault("place") else JSONResponse(stored, 201)
+
+    @app.get("/api/delivery/requests")
+    def own() -> list[dict[str, Any]]:
+        return list(world.requests.values())
+
+    @app.post("/api/delivery/requests/{number}/actions")
+    async def act(number: str, request: Request) -> Response:
+        found = find(number)
+        if found is None:
+            return refuse(404, "not_found", "没有这个编号的申请。")
+        found.update(acted=await request.json(), actions=[], state_label="已申请续借")
+        return JSONResponse(found)
 
     @app.get("/api/delivery/requests/{number}")
     def follow(number: str) -> Response:

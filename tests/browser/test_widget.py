@@ -50,7 +50,11 @@ def answered(page: Page, turn: int = -1) -> None:
 
 def shown_text(page: Page, turn: int = -1) -> str:
     """The answer's words without its markers."""
-    script = "node => { const copy = node.cloneNode(true); copy.querySelectorAll('.cites').forEach(each => each.remove()); return copy.textContent; }"
+    script = """node => {
+        const copy = node.cloneNode(true);
+        copy.querySelectorAll('.cites').forEach(each => each.remove());
+        return copy.textContent;
+    }"""
     return str(page.locator("article.turn .text").nth(turn).evaluate(script))
 
 
@@ -121,10 +125,11 @@ def test_a_request_is_placed_once_and_followed(host: Page, world: World, problem
     host.get_by_role("button", name="刷新").click()
     expect(host.get_by_role("status").filter(has_text="正在寄送")).to_contain_text("供书馆已确认")
     host.get_by_role("button", name="撤销申请").click()
-    host.get_by_role("button", name="再按一次确认撤销").click()
+    host.get_by_role("button", name="再按一次：撤销申请").click()
     expect(host.locator(".badge")).to_have_text("已撤销")
     host.get_by_role("button", name="返回").click()
     host.get_by_role("button", name="我的申请").click()
+    expect(host.locator(".requests button")).to_contain_text("已撤销")
     expect(host.locator(".requests button")).to_contain_text(stored["number"])
     problems.clear()  # the browser reports the 503 that this test asked for
 
@@ -145,6 +150,43 @@ def test_a_refused_form_says_why_and_a_corrected_one_is_a_new_request(
     expect(host.locator(".number")).to_be_visible()
     assert len(set(world.request_keys)) == 2
     problems.clear()  # the browser reports the 409 that this test asked for
+
+
+def test_what_no_catalogue_has_is_requested_in_the_reader_s_words(host: Page, world: World) -> None:
+    open_panel(host)
+    host.get_by_role("button", name="我的申请").click()
+    expect(host.get_by_text("还没有申请。")).to_be_visible()
+    host.get_by_role("button", name="申请目录里没有的文献").click()
+    host.get_by_label("姓名").fill("李同学")
+    host.get_by_label("联系方式").fill("13800000000")
+    host.get_by_role("button", name="提交申请").click()
+    expect(host.get_by_label("文献信息")).to_be_focused()
+    host.get_by_label("文献信息").fill("《县志编修札记》，1986")
+    host.get_by_role("button", name="提交申请").click()
+    expect(host.locator(".number")).to_be_visible()
+    (stored,) = world.requests.values()
+    assert stored["draft"]["citation"] == "《县志编修札记》，1986"
+    assert "record_id" not in stored["draft"]
+
+
+def test_a_reader_takes_their_own_next_step(host: Page, world: World) -> None:
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    host.get_by_role("button", name="申请这本").click()
+    host.get_by_label("姓名").fill("李同学")
+    host.get_by_label("联系方式").fill("13800000000")
+    host.get_by_role("button", name="提交申请").click()
+    expect(host.locator(".number")).to_be_visible()
+    (stored,) = world.requests.values()
+    stored.update(
+        actions=[{"name": "ask_renewal", "label": "申请续借"}, {"name": "cancel", "label": "撤销"}], version=3
+    )
+    host.get_by_role("button", name="刷新").click()
+    host.get_by_role("button", name="申请续借").click()
+    host.get_by_role("button", name="再按一次：申请续借").click()
+    expect(host.locator(".badge")).to_have_text("已申请续借")
+    assert stored["acted"] == {"action": "ask_renewal", "version": 3}
 
 
 def test_a_cut_stream_is_resumed_without_losing_or_repeating_a_word(host: Page, world: World) -> None:
@@ -214,12 +256,24 @@ def test_stop_keeps_what_was_said_and_tells_the_service(host: Page, world: World
     open_panel(host)
     ask(host, BOOK)
     expect(host.locator(".text")).to_contain_text("地市级")
-    host.get_by_role("button", name="停止").click()
+    with host.expect_response("**/stop"):
+        host.get_by_role("button", name="停止").click()
     expect(host.locator("article.turn .note")).to_have_text("已停止")
     expect(host.get_by_role("button", name="发送")).to_be_visible()
     assert ANSWER.startswith(shown_text(host))
-    host.wait_for_function("() => true")
     assert len(world.stopped) == 1
+
+
+def test_a_turn_stopped_before_it_has_a_name_is_stopped_all_the_same(host: Page, world: World) -> None:
+    world.slow_start = 0.5
+    open_panel(host)
+    ask(host, BOOK)
+    with host.expect_response("**/stop"):
+        host.get_by_role("button", name="停止").click()
+    expect(host.locator("article.turn .note")).to_have_text("已停止")
+    expect(host.get_by_role("button", name="发送")).to_be_visible()
+    assert len(world.stopped) == 1
+    assert shown_text(host) == ""
 
 
 def test_feedback_regenerate_and_suggestions(host: Page, world: World) -> None:
@@ -321,8 +375,8 @@ def test_finished_sentences_are_announced_once(host: Page, world: World) -> None
     host.evaluate("""() => {
         const log = document.querySelector('lianwen-chat').shadowRoot.querySelector('[role=log]');
         window.heard = [];
-        new MutationObserver(changes => changes.forEach(change => change.addedNodes.forEach(node => heard.push(node.textContent))))
-            .observe(log, {childList: true});
+        const hear = change => change.addedNodes.forEach(node => heard.push(node.textContent));
+        new MutationObserver(changes => changes.forEach(hear)).observe(log, {childList: true});
     }""")
     ask(host, BOOK)
     answered(host)

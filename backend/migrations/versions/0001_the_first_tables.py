@@ -158,6 +158,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_desk_ticket_state_created_at", ["state", "created_at"], unique=False)
 
     op.create_table(
+        "enterprise_branch",
+        sa.Column("code", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("member", sa.String(length=40), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", backend.core.db.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("code", name=op.f("pk_enterprise_branch")),
+    )
+    op.create_table(
         "chat_turn",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("conversation_id", sa.String(length=40), nullable=False),
@@ -389,6 +398,107 @@ def upgrade() -> None:
         sa.UniqueConstraint("ticket_id", "send_key", name=op.f("uq_desk_message_ticket_id_send_key")),
     )
     op.create_table(
+        "enterprise_account",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("branch", sa.String(length=40), nullable=False),
+        sa.Column("username", sa.String(length=80), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("email", sa.String(length=200), nullable=False),
+        sa.Column("password_hash", sa.String(length=200), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", backend.core.db.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["branch"],
+            ["enterprise_branch.code"],
+            name=op.f("fk_enterprise_account_branch_enterprise_branch"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enterprise_account")),
+        sa.UniqueConstraint("username", name=op.f("uq_enterprise_account_username")),
+    )
+    with op.batch_alter_table("enterprise_account", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_enterprise_account_branch"), ["branch"], unique=False)
+
+    op.create_table(
+        "enterprise_alert",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("branch", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("source", sa.String(length=40), nullable=False),
+        sa.Column("fingerprint", sa.String(length=120), nullable=False),
+        sa.Column("item_id", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("created_at", backend.core.db.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("read_at", backend.core.db.UtcDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["branch"],
+            ["enterprise_branch.code"],
+            name=op.f("fk_enterprise_alert_branch_enterprise_branch"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enterprise_alert")),
+        sa.UniqueConstraint("source", "fingerprint", name=op.f("uq_enterprise_alert_source_fingerprint")),
+    )
+    with op.batch_alter_table("enterprise_alert", schema=None) as batch_op:
+        batch_op.create_index("ix_enterprise_alert_branch", ["branch", "created_at"], unique=False)
+
+    op.create_table(
+        "enterprise_network",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("branch", sa.String(length=40), nullable=False),
+        sa.Column("network", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["branch"],
+            ["enterprise_branch.code"],
+            name=op.f("fk_enterprise_network_branch_enterprise_branch"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enterprise_network")),
+        sa.UniqueConstraint("branch", "network", name=op.f("uq_enterprise_network_branch_network")),
+    )
+    op.create_table(
+        "enterprise_topic",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("branch", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("query", sa.String(length=500), nullable=False),
+        sa.Column("kinds", sa.JSON(), nullable=False),
+        sa.Column("seen_revision", sa.Integer(), nullable=False),
+        sa.Column("created_at", backend.core.db.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["branch"],
+            ["enterprise_branch.code"],
+            name=op.f("fk_enterprise_topic_branch_enterprise_branch"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enterprise_topic")),
+        sa.UniqueConstraint("branch", "name", name=op.f("uq_enterprise_topic_branch_name")),
+    )
+    with op.batch_alter_table("enterprise_topic", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_enterprise_topic_branch"), ["branch"], unique=False)
+
+    op.create_table(
+        "enterprise_watch",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("branch", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.String(length=80), nullable=False),
+        sa.Column("known", sa.JSON(), nullable=False),
+        sa.Column("checked_on", sa.Date(), nullable=False),
+        sa.Column("created_at", backend.core.db.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["branch"],
+            ["enterprise_branch.code"],
+            name=op.f("fk_enterprise_watch_branch_enterprise_branch"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enterprise_watch")),
+        sa.UniqueConstraint("branch", "number", name=op.f("uq_enterprise_watch_branch_number")),
+    )
+    with op.batch_alter_table("enterprise_watch", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_enterprise_watch_branch"), ["branch"], unique=False)
+
+    op.create_table(
         "chat_feedback",
         sa.Column("turn_id", sa.String(length=40), nullable=False),
         sa.Column("helpful", sa.Boolean(), nullable=False),
@@ -419,12 +529,42 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_consortium_staff_session_staff_id"), ["staff_id"], unique=False)
 
     op.create_table(
+        "enterprise_session",
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("account_id", sa.String(length=40), nullable=False),
+        sa.Column("csrf", sa.String(length=64), nullable=False),
+        sa.Column("created_at", backend.core.db.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", backend.core.db.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", backend.core.db.UtcDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["enterprise_account.id"],
+            name=op.f("fk_enterprise_session_account_id_enterprise_account"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("secret_hash", name=op.f("pk_enterprise_session")),
+    )
+    with op.batch_alter_table("enterprise_session", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_enterprise_session_account_id"), ["account_id"], unique=False)
+
+    op.create_table(
         "cat_collections",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("audience", sa.String(length=80), nullable=False),
         sa.Column("label", sa.String(length=200), nullable=False),
         sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "cat_decisions",
+        sa.Column("collection", sa.String(length=64), nullable=False),
+        sa.Column("member", sa.String(length=64), nullable=False),
+        sa.Column("source_id", sa.String(length=512), nullable=False),
+        sa.Column("cluster_key", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("staff", sa.String(length=120), nullable=False),
+        sa.Column("decided", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("collection", "member", "source_id"),
     )
     op.create_table(
         "cat_entries",
@@ -441,6 +581,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("collection", "member", "source_id", name="uq_cat_entries_key"),
     )
     with op.batch_alter_table("cat_entries", schema=None) as batch_op:
+        batch_op.create_index("ix_cat_entries_cluster", ["collection", "cluster_key"], unique=False)
         batch_op.create_index(batch_op.f("ix_cat_entries_item_id"), ["item_id"], unique=False)
 
     op.create_table(
@@ -505,14 +646,37 @@ def downgrade() -> None:
     op.drop_table("cat_items")
     with op.batch_alter_table("cat_entries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_cat_entries_item_id"))
+        batch_op.drop_index("ix_cat_entries_cluster")
 
     op.drop_table("cat_entries")
+    op.drop_table("cat_decisions")
     op.drop_table("cat_collections")
+    with op.batch_alter_table("enterprise_session", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_enterprise_session_account_id"))
+
+    op.drop_table("enterprise_session")
     with op.batch_alter_table("consortium_staff_session", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_consortium_staff_session_staff_id"))
 
     op.drop_table("consortium_staff_session")
     op.drop_table("chat_feedback")
+    with op.batch_alter_table("enterprise_watch", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_enterprise_watch_branch"))
+
+    op.drop_table("enterprise_watch")
+    with op.batch_alter_table("enterprise_topic", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_enterprise_topic_branch"))
+
+    op.drop_table("enterprise_topic")
+    op.drop_table("enterprise_network")
+    with op.batch_alter_table("enterprise_alert", schema=None) as batch_op:
+        batch_op.drop_index("ix_enterprise_alert_branch")
+
+    op.drop_table("enterprise_alert")
+    with op.batch_alter_table("enterprise_account", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_enterprise_account_branch"))
+
+    op.drop_table("enterprise_account")
     op.drop_table("desk_message")
     with op.batch_alter_table("desk_knowledge", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_desk_knowledge_state"))
@@ -549,6 +713,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_chat_turn_conversation_id_created_at")
 
     op.drop_table("chat_turn")
+    op.drop_table("enterprise_branch")
     with op.batch_alter_table("desk_ticket", schema=None) as batch_op:
         batch_op.drop_index("ix_desk_ticket_state_created_at")
         batch_op.drop_index(batch_op.f("ix_desk_ticket_conversation_id"))

@@ -71,6 +71,7 @@ function SourceCard({ turn, source, opened, toggle }: CardProps): JSX.Element {
           <span class="title">{source.title}</span>
         )}
       </div>
+      <About source={source} />
       <div class="quotes" id={`${id}-quotes`} hidden={!open || quotes.length === 0}>
         <p class="label">{strings.quote}</p>
         {quotes.map((quote) => <blockquote key={quote}>{marked.includes(quote) ? <mark>{quote}</mark> : quote}</blockquote>)}
@@ -81,6 +82,11 @@ function SourceCard({ turn, source, opened, toggle }: CardProps): JSX.Element {
       {source.holdings && source.holdings.length > 0 && <Holdings source={source} holdings={source.holdings} />}
     </li>
   );
+}
+
+function About({ source }: { source: Source }): JSX.Element | null {
+  const words = [...(source.creators ?? []).slice(0, 2), source.year].filter(Boolean);
+  return words.length > 0 ? <p class="about">{words.join(" · ")}</p> : null;
 }
 
 function Holdings({ source, holdings }: { source: Source; holdings: readonly Holding[] }): JSX.Element {
