@@ -158,6 +158,14 @@ def _from_element(element: etree._Element) -> pymarc.Record:
     return record
 
 
+def marcxml_record(element: etree._Element) -> Record:
+    """The record of a MARCXML ``record`` element.
+
+    :raises ValueError: when it describes nothing with a title.
+    """
+    return to_record(_from_element(element), etree.tostring(element))
+
+
 def _forget(element: etree._Element) -> None:
     element.clear()
     parent = element.getparent()
