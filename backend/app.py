@@ -19,6 +19,7 @@ from backend.core.errors import LianwenError, NotReady
 from backend.core.http import Gate, install_error_handlers
 from backend.core.middleware import BodyLimit, CrossOrigin, Metrics, SecurityHeaders
 from backend.core.settings import load_settings
+from backend.worker import InProcess
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,13 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         _warm(services)
+        embedded = InProcess(services) if not services.settings.database_url else None
+        if embedded:
+            embedded.start()
         yield
+        await services.chat.close()
+        if embedded:
+            embedded.close()
         services.close()
 
     app = FastAPI(
@@ -49,7 +56,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.gate = Gate(
         tokens=services.visitor_tokens,
         limiter=services.limiter,
-        staff=services.staff_directory,
+        staff=services.staff_sessions,
         branches=services.branch_directory,
         trusted_proxies=services.trusted_proxies,
     )
@@ -61,7 +68,7 @@ def create_app(services: Services) -> FastAPI:
     _operations(app, services, registry)
     _pages(app)
     app.add_middleware(BodyLimit, limit=BODY_LIMIT, larger=LARGER_BODIES)
-    app.add_middleware(CrossOrigin, allowed=services.origin_allowed)
+    app.add_middleware(CrossOrigin, allowed=services.origins.origin_allowed)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Metrics, registry=registry)
     return app

@@ -8,25 +8,49 @@ from __future__ import annotations
 
 import threading
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import redis
+from fastapi import APIRouter
+from sqlalchemy.orm import Session
 
 from backend import migrations
-from backend.core.access import parse_networks
+from backend.answer.answerer import Answerer
+from backend.chat import routes as chat_routes
+from backend.chat.ask import ask
+from backend.chat.turn import Chat
+from backend.consortium import routes as consortium_routes
+from backend.consortium import staff
+from backend.consortium.members import OriginList
+from backend.consortium.staff import StaffSessions
+from backend.core.access import Network, parse_networks
 from backend.core.db import Database
 from backend.core.events import EventBus, InProcessBus, RedisBus
 from backend.core.limits import InProcessLimiter, Limiter, RedisLimiter, Unlimited
 from backend.core.settings import Settings
 from backend.core.tokens import VisitorTokens
+from backend.delivery import routes as delivery_routes
+from backend.delivery.board import QueueBoard, RequestProgress
+from backend.delivery.requests import Rules
+from backend.desk import pages as desk_pages
+from backend.desk.live import LiveDesk
+from backend.enterprise import branches
+from backend.enterprise.branches import Branches
+from backend.search import routes as search_routes
+from backend.search.engine import SearchEngine
+from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, MemberNames
 from indexer.catalogue import Catalogue
 from indexer.progress import Progress
 from indexer.snapshot import SnapshotStore
 
 if TYPE_CHECKING:
-    from backend.search.engine import SearchEngine
     from indexer.build import BuildReport
     from indexer.embedding import Embedder
+
+
+def staffed_members(session: Session) -> frozenset[str]:
+    """The members that have librarians of their own."""
+    return frozenset(account.member for account in staff.list_staff(session) if account.member)
 
 
 class Services:
@@ -67,8 +91,6 @@ class Services:
 
     @cached_property
     def engine(self) -> SearchEngine:
-        from backend.search.engine import SearchEngine
-
         return SearchEngine(self.snapshots, self.catalogue, self.embedder)
 
     @cached_property
@@ -88,14 +110,93 @@ class Services:
         return VisitorTokens(self.settings.signing_key(), ttl=self.settings.visitor_ttl)
 
     @cached_property
-    def trusted_proxies(self):  # type: ignore[no-untyped-def]
+    def trusted_proxies(self) -> tuple[Network, ...]:
         return parse_networks(self.settings.trusted_proxies)
+
+    @cached_property
+    def staff_sessions(self) -> StaffSessions:
+        return StaffSessions(self.database, key=self.settings.signing_key(), ttl=self.settings.session_ttl)
+
+    @cached_property
+    def origins(self) -> OriginList:
+        return OriginList(self.database)
+
+    @cached_property
+    def member_names(self) -> MemberNames:
+        return MemberNames(self.database)
+
+    @cached_property
+    def answerer(self) -> Answerer:
+        return Answerer(self.engine, names=self.member_names)
+
+    @cached_property
+    def desk(self) -> LiveDesk:
+        return LiveDesk(self.database, self.bus, staffed=staffed_members)
+
+    @cached_property
+    def chat(self) -> Chat:
+        return Chat(
+            database=self.database,
+            bus=self.bus,
+            answerer=self.answerer,
+            requests=ChatRequests(RequestProgress(self.database)),
+            desk=self.desk,
+        )
+
+    @cached_property
+    def branch_directory(self) -> Branches:
+        return Branches(self.database, key=self.settings.signing_key(), ttl=self.settings.session_ttl)
+
+    @cached_property
+    def delivery_rules(self) -> Rules:
+        return Rules()
+
+    @cached_property
+    def knowledge(self) -> KnowledgeIndex:
+        return KnowledgeIndex(self.database, self.catalogue, self.build_index, self.settings.data_dir)
+
+    def routers(self) -> list[APIRouter]:
+        """Every domain's endpoints."""
+        return [
+            consortium_routes.router(self.database, self.visitor_tokens),
+            search_routes.router(self.engine),
+            chat_routes.build_router(self.chat),
+            delivery_routes.router(self.database, EngineItems(lambda: self.engine), self.delivery_rules),
+            desk_pages.router(
+                self.database,
+                bus=self.bus,
+                sign_in=self.staff_sessions,
+                board=DeskBoard(QueueBoard(self.database, self.delivery_rules)),
+                staffed=staffed_members,
+                libraries=self.member_names.all,
+                knowledge=self.knowledge,
+            ),
+        ]
+
+    @property
+    def progress(self) -> Progress | None:
+        return self._progress
 
     def build_index(self, *, full: bool = False) -> BuildReport:
         """Bring the index up to the catalogue."""
         from indexer.build import build
 
         return build(self.catalogue, self.snapshots, self.embedder, full=full, progress=self._progress)
+
+    def compact_index(self) -> BuildReport:
+        """Merge what updates have left behind into one tidy snapshot."""
+        from indexer.build import compact
+
+        return compact(self.catalogue, self.snapshots, self.embedder, progress=self._progress)
+
+    def ask(self, question: str, *, member: str | None = None) -> dict[str, Any]:
+        """One question without a conversation, as a public reader asks it."""
+        return ask(self.answerer, question, member=member)
+
+    def require_branch(self, code: str) -> None:
+        """:raises NotFound: when there is no such enterprise branch."""
+        with self.database.read() as session:
+            branches.get_branch(session, code)
 
     def close(self) -> None:
         """Release what was opened."""

@@ -68,6 +68,18 @@ entries = Table(
     Column("payload", Text, nullable=False),
     Column("run_id", Integer, nullable=False),
     UniqueConstraint("collection", "member", "source_id", name="uq_cat_entries_key"),
+    Index("ix_cat_entries_cluster", "collection", "cluster_key"),
+)
+decisions = Table(
+    "cat_decisions",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("member", String(64), primary_key=True),
+    Column("source_id", String(512), primary_key=True),
+    Column("cluster_key", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("staff", String(120), nullable=False),
+    Column("decided", Float, nullable=False),
 )
 items = Table(
     "cat_items",
@@ -268,6 +280,11 @@ class Catalogue:
         except IntegrityError as error:
             raise SourceBusyError(f"another run is loading {source}; wait for it, or for its lock to expire") from error
 
+    def lock_holder(self, source: str) -> str:
+        """The token of the run that is loading ``source``; empty when none is."""
+        with self._reading.connect() as connection:
+            return str(connection.execute(select(locks.c.token).where(locks.c.source == source)).scalar() or "")
+
     def unlock(self, source: str, token: str) -> None:
         with self._engine.begin() as connection:
             connection.execute(delete(locks).where(locks.c.source == source, locks.c.token == token))
@@ -362,6 +379,32 @@ class CatalogueBatch:
         for item_id, member, payload in self._connection.execute(query):
             found[item_id].append((member, payload))
         return found
+
+    def decided(self, collection: str, member: str, source_ids: Sequence[str]) -> dict[str, str]:
+        """Cluster keys that staff gave to entries, by source id."""
+        query = select(decisions.c.source_id, decisions.c.cluster_key).where(
+            decisions.c.collection == collection, decisions.c.member == member, decisions.c.source_id.in_(source_ids)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
+    def items_by_key(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
+        """The item that entries of these cluster keys belong to, by key."""
+        query = select(entries.c.cluster_key, func.min(entries.c.item_id)).where(
+            entries.c.collection == collection, entries.c.cluster_key.in_(keys)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query.group_by(entries.c.cluster_key))}
+
+    def alone(self, item_ids: Sequence[str]) -> set[str]:
+        """Those of the items that have one entry only."""
+        query = select(entries.c.item_id).where(entries.c.item_id.in_(item_ids)).group_by(entries.c.item_id)
+        return set(self._connection.execute(query.having(func.count() == 1)).scalars()) if item_ids else set()
+
+    def taken(self, item_id: str) -> bool:
+        """Has an entry this item id?"""
+        return (
+            self._connection.execute(select(entries.c.id).where(entries.c.item_id == item_id).limit(1)).first()
+            is not None
+        )
 
     def digests(self, item_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """(digest, withdrawn) of the items that exist."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from indexer.clustering import identify, work_key
-from indexer.records import Document, Holding, Record, StoredItem
+from indexer.records import Block, Document, Holding, Record, StoredItem
 
 _T = TypeVar("_T")
 
@@ -26,11 +26,32 @@ def describe(record: Record) -> str:
         ("丛书", "；".join(record.series)),
         ("主题", "；".join(record.subjects[:8])),
         ("摘要", record.abstract),
-        ("附注", "；".join(record.notes[:3])),
+        ("附注", "；".join(note.rstrip("。；. ") for note in record.notes[:3])),
         ("ISBN", "；".join(i.display or i.value for i in record.identifiers if i.scheme == "isbn")),
         ("分类号", "；".join(dict.fromkeys(c.number for c in record.classifications))),
     ]
     return "\n".join(f"{label}：{_ended(value)}" for label, value in statements if value)
+
+
+def passage_blocks(text: str) -> tuple[Block, ...]:
+    """The stretches of a record's text that become passages: who, what and where in one, content and notes in another.
+
+    Numbers (ISBN, class marks) are known-item keys of their own and would only blur the vectors.
+    """
+    ends = {"main": 0, "content": 0, "": 0}
+    part, place = "main", 0
+    for line in text.splitlines(keepends=True):
+        part = _PARTS.get(line.partition("：")[0], part)
+        place += len(line)
+        ends[part] = place
+    content = (Block(start=ends["main"], end=ends["content"]),) if ends["content"] > ends["main"] else ()
+    return (Block(start=0, end=ends["main"]), *content)
+
+
+_PARTS = {
+    "题名": "main", "责任者": "main", "版本": "main", "出版": "main", "丛书": "main", "主题": "main",
+    "摘要": "content", "附注": "content", "ISBN": "", "分类号": "",
+}  # fmt: skip
 
 
 def _ended(value: str) -> str:

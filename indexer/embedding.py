@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.packaged.prepare import prepare
-from indexer.progress import Progress, Silent
+from indexer.progress import Progress
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -46,8 +46,8 @@ class PackagedEmbedder:
 
     name = PACKAGED
 
-    def __init__(self, cache_dir: Path, *, threads: int | None = None) -> None:
-        prepared = prepare(cache_dir, threads=threads)
+    def __init__(self, cache_dir: Path, *, threads: int | None = None, progress: Progress | None = None) -> None:
+        prepared = prepare(cache_dir, threads=threads, progress=progress)
         self._session = prepared.session
         self.fingerprint = prepared.fingerprint
         self.dimension = prepared.session.dimension
@@ -90,14 +90,9 @@ def load_embedder(model: str, cache: Path, *, threads: int | None = None, progre
 
     :raises ModelUnavailableError: naming the model, when it cannot be loaded.
     """
-    progress = progress or Silent()
-    if model != PACKAGED:
-        return SentenceTransformerEmbedder(model, threads=threads)
-    progress.start("preparing the embedding model", 1)
-    embedder = PackagedEmbedder(cache, threads=threads)
-    progress.advance()
-    progress.finish()
-    return embedder
+    if model == PACKAGED:
+        return PackagedEmbedder(cache, threads=threads, progress=progress)
+    return SentenceTransformerEmbedder(model, threads=threads)
 
 
 def _load(model: str, threads: int | None) -> SentenceTransformer:

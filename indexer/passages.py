@@ -22,11 +22,13 @@ _SENTENCE = re.compile(r"[^。！？!?；;\n]*(?:[。！？!?；;]+[”’」』
 _SOFT = re.compile(r"(?<=[，,、：:\s])")
 
 
-def split_passages(item_id: str, text: str, *, blocks: Sequence[Block] = (), context: str = "") -> tuple[Passage, ...]:
+def split_passages(
+    item_id: str, text: str, *, blocks: Sequence[Block] = (), context: str = "", target: int = TARGET
+) -> tuple[Passage, ...]:
     """The passages of ``text``. ``blocks`` keep headings, pages and clauses apart; ``context`` goes with all.
 
-    Every character other than white space lies in exactly one passage; a text without any gives one empty passage, so
-    that an item with a title only is found, too.
+    Every character of the blocks other than white space lies in exactly one passage; a text without any gives one empty
+    passage, so that an item with a title only is found, too. ``target``: characters a passage should not exceed.
     """
     parts = list(blocks) or [Block(start=0, end=len(text))]
     passages: list[Passage] = []
@@ -34,7 +36,7 @@ def split_passages(item_id: str, text: str, *, blocks: Sequence[Block] = (), con
     for block in parts:
         heading = " > ".join(block.headings)
         whole = " ".join(part for part in (context, heading) if part)
-        for start, end in _pieces(text, block.start, block.end):
+        for start, end in _pieces(text, block.start, block.end, target):
             key = f"{whole}\0{text[start:end]}"
             seen[key] += 1
             passages.append(
@@ -63,13 +65,13 @@ def _passage_id(item_id: str, key: str, occurrence: int) -> str:
     return f"{item_id}-{hashlib.blake2b(raw, digest_size=6).hexdigest()}"
 
 
-def _pieces(text: str, start: int, end: int) -> list[tuple[int, int]]:
+def _pieces(text: str, start: int, end: int, target: int) -> list[tuple[int, int]]:
     """Sentences gathered up to the target length, without the white space around."""
     pieces: list[tuple[int, int]] = []
     open_start = open_end = start
     for sentence_start, sentence_end in sentences(text, start, end):
         for low, high in _bounded(text, sentence_start, sentence_end):
-            if open_end > open_start and high - open_start > TARGET:
+            if open_end > open_start and high - open_start > target:
                 pieces.append((open_start, open_end))
                 open_start = low
             open_end = high

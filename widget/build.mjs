@@ -1,6 +1,6 @@
 // Bundles src/ into static/. The same sources and lock file give the same bytes, which CI checks by building again.
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const common = {
@@ -18,19 +18,26 @@ async function bundle(options) {
   return result.outputFiles[0].text;
 }
 
-const styles = await build({ ...common, entryPoints: ["src/view/styles.css"] });
-const module = await bundle({
-  entryPoints: ["src/define.ts"],
-  format: "esm",
-  jsx: "automatic",
-  jsxImportSource: "preact",
+const text = async (entry) => JSON.stringify((await bundle({ entryPoints: [entry] })).trim());
+const hash = (code) => createHash("sha256").update(code).digest("hex").slice(0, 12);
+const jsx = { format: "esm", jsx: "automatic", jsxImportSource: "preact" };
+
+// The element and its launcher load with the page, the panel when it is wanted, each named by what is in it.
+const panel = await bundle({
+  ...jsx,
+  entryPoints: ["src/view/mount.tsx"],
   banner: { js: "/* Lianwen chat widget, Apache-2.0; contains Preact (MIT, Copyright (c) 2015-present Jason Miller) */" },
-  define: { STYLES: JSON.stringify(styles.outputFiles[0].text.trim()) },
+  define: { PANEL_STYLES: await text("src/view/panel.css") },
 });
-const version = createHash("sha256").update(module).digest("hex").slice(0, 12);
-const loader = await bundle({ entryPoints: ["src/loader.ts"], format: "iife", define: { VERSION: JSON.stringify(version) } });
+const element = await bundle({
+  ...jsx,
+  entryPoints: ["src/define.ts"],
+  banner: { js: "/* Lianwen chat widget, Apache-2.0 */" },
+  define: { LAUNCHER_STYLES: await text("src/view/launcher.css"), PANEL: JSON.stringify(`lianwen-panel.js?v=${hash(panel)}`) },
+});
+const loader = await bundle({ entryPoints: ["src/loader.ts"], format: "iife", define: { VERSION: JSON.stringify(hash(element)) } });
 
 const out = new URL("static/", import.meta.url);
-await writeFile(new URL("lianwen-chat.js", out), module);
+await writeFile(new URL("lianwen-panel.js", out), panel);
+await writeFile(new URL("lianwen-chat.js", out), element);
 await writeFile(new URL("loader.js", out), loader);
-await readFile(new URL("lianwen.css", out)); // the pages' stylesheet is written by hand and must be there

@@ -13,8 +13,8 @@ from rich.progress import Progress as RichProgress
 
 from indexer.progress import Progress
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Bar:

@@ -12,9 +12,16 @@ from backend.cli import common, console
 from backend.composition import Services
 from backend.core.errors import ConfigurationError, InputError
 from indexer.ingest import IngestOptions, IngestReport, ingest
-from indexer.records import KINDS
 
-KindChoice = StrEnum("KindChoice", [(kind.upper(), kind) for kind in KINDS])
+
+class KindChoice(StrEnum):
+    CATALOGUE = "catalogue"
+    STANDARD = "standard"
+    NEWS = "news"
+    RESEARCH = "research"
+    POLICY = "policy"
+    FAQ = "faq"
+    DOCUMENT = "document"
 
 
 class FormatChoice(StrEnum):

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -147,9 +148,18 @@ def _describe(settings: Settings, name: str) -> dict[str, Any]:
 
 def _checks(settings: Settings) -> list[dict[str, Any]]:
     services = Services(settings)
-    probes = {
-        "database": lambda: (services.database.ping(), services.database.engine.dialect.name)[1],
-        "events": lambda: (services.bus.replay("doctor"), "Redis" if settings.redis_url else "in this process")[1],
+
+    def database() -> str:
+        services.database.ping()
+        return services.database.engine.dialect.name
+
+    def events() -> str:
+        services.bus.replay("doctor")
+        return "Redis" if settings.redis_url else "in this process"
+
+    probes: dict[str, Callable[[], str]] = {
+        "database": database,
+        "events": events,
         "embedding model": lambda: services.embedder.name,
         "index": lambda: services.engine.snapshot_name(),
     }

@@ -34,6 +34,7 @@ def add_member(
     longitude: float | None = None,
     closed_days: Iterable[str] = (),
     goal: int = 0,
+    alias_of: str | None = None,
 ) -> Member:
     """Add a member, or bring an existing one up to these values (safe to repeat).
 
@@ -52,6 +53,7 @@ def add_member(
     row.latitude, row.longitude = latitude, longitude
     row.closed_days = [_closed_day(day) for day in closed_days]
     row.goal = goal
+    row.alias_of = get_member(session, alias_of).code if alias_of else None
     session.flush()
     store.replace_origins(session, code, [normalise_origin(origin) for origin in origins])
     return get_member(session, code)

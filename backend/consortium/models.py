@@ -12,7 +12,7 @@ from backend.core.db import Base, UtcDateTime
 
 class MemberRow(Base):
     """A library. ``closed_days``: ISO weekdays (1 Monday … 7 Sunday) and ISO dates. ``goal``: how much more it means to
-    lend than to borrow (rolling, in requests)."""
+    lend than to borrow (rolling, in requests). ``alias_of``: this is only another site of that member."""
 
     __tablename__ = "consortium_member"
 
@@ -24,6 +24,7 @@ class MemberRow(Base):
     longitude: Mapped[float | None] = mapped_column()
     closed_days: Mapped[list[str]] = mapped_column(JSON, default=list)
     goal: Mapped[int] = mapped_column(Integer, default=0)
+    alias_of: Mapped[str | None] = mapped_column(String(40), default=None)
     active: Mapped[bool] = mapped_column(default=True)
     joined_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -47,7 +47,7 @@ def router(database: Database, tokens: VisitorTokens) -> APIRouter:
             raise OriginNotAllowed("没有这个成员馆，或这个网站不在它的名单上。", detail={"member": ask.member})
         origin = check_origin(member, request.headers.get("origin"))
         token, expires_at = tokens.issue(
-            member=member.code, origin=origin, visitor_id=_known_visitor(request, tokens, member.code, origin)
+            member=member.library, origin=origin, visitor_id=_known_visitor(request, tokens, member.library, origin)
         )
         return VisitorToken(token=token, expires_at=expires_at)
 

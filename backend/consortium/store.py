@@ -137,6 +137,7 @@ def _member(row: MemberRow, origins: Sequence[str]) -> Member:
         longitude=row.longitude,
         closed_days=tuple(row.closed_days),
         goal=row.goal,
+        alias_of=row.alias_of,
         active=row.active,
     )
 

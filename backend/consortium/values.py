@@ -25,7 +25,13 @@ class Member:
     longitude: float | None = None
     closed_days: tuple[str, ...] = ()
     goal: int = 0
+    alias_of: str | None = None
     active: bool = True
+
+    @property
+    def library(self) -> str:
+        """The code whose rules and holdings apply: another member's when this is only a site of it."""
+        return self.alias_of or self.code
 
     def closed_on(self, day: date) -> bool:
         """Is the library closed that day (by weekday or by date)?"""

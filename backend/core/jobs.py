@@ -69,7 +69,7 @@ Handler = Callable[[Job], None]
 def schedule(
     session: Session, kind: str, key: str, *, payload: Mapping[str, Any] | None = None, due_at: datetime | None = None
 ) -> None:
-    """Queue a step in the caller's transaction. One of that kind and key that waits already is moved to ``due_at``."""
+    """Queue a step in the caller's transaction; one of that kind and key that waits already moves to ``due_at``."""
     due = due_at or now()
     waiting = session.execute(
         update(JobRow)
@@ -180,7 +180,7 @@ class Runner:
         return count
 
     def run(self, stop: threading.Event, *, poll: float = 1.0, wake: Callable[[float], object] | None = None) -> None:
-        """Work until ``stop`` is set. ``wake(seconds)`` waits for news (default: on ``stop``)."""
+        """Work until ``stop`` is set. ``wake(seconds)`` waits for news at most that long (default: on ``stop``)."""
         while not stop.is_set():
             try:
                 if self.drain() == 0:

@@ -7,6 +7,7 @@ Revises: ${down_revision | comma,n}
 from __future__ import annotations
 
 import sqlalchemy as sa
+import backend.core.db
 from alembic import op
 ${imports if imports else ""}
 

@@ -146,3 +146,8 @@ def _marks(plain: str) -> list[KnownItem]:
     if _CLASS.fullmatch(upper):
         found.append(KnownItem(keys=(f"class:{squeeze(upper)}",), tier=70, why="分类号匹配"))
     return found
+
+
+def folded(text: str) -> str:
+    """``text`` as words are compared: NFKC, lower case, Simplified. For the layers above, which do not know the indexer."""
+    return fold(text)

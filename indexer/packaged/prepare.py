@@ -21,6 +21,7 @@ from indexer.packaged.graph import RECIPE, write_model
 from indexer.packaged.session import ModelSession
 from indexer.packaged.tokeniser import TextTokeniser
 from indexer.packaged.weights import Weights, WeightsDamagedError, packaged_path
+from indexer.progress import Progress, Silent
 
 MINIMUM_COSINE = 0.99
 MODEL_FILE = "model.onnx"
@@ -34,7 +35,7 @@ class Prepared:
     fingerprint: str
 
 
-def prepare(cache_dir: Path, *, threads: int | None = None) -> Prepared:
+def prepare(cache_dir: Path, *, threads: int | None = None, progress: Progress | None = None) -> Prepared:
     """Open the prepared model in ``cache_dir``, making it first when it is not there or damaged.
 
     :raises WeightsDamagedError: when what was prepared does not reproduce the reference vectors.
@@ -48,7 +49,11 @@ def prepare(cache_dir: Path, *, threads: int | None = None) -> Prepared:
         if session is not None:
             return Prepared(session, fingerprint)
         shutil.rmtree(directory)
+    progress = progress or Silent()
+    progress.start("preparing the embedding model", 1)
     _make(weights, directory)
+    progress.advance()
+    progress.finish()
     session = ModelSession(directory / MODEL_FILE, tokeniser, threads=threads)
     if (cosine := _worst_cosine(session)) < MINIMUM_COSINE:
         shutil.rmtree(directory, ignore_errors=True)

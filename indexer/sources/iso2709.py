@@ -41,6 +41,7 @@ class Unreadable:
     number: int
     offset: int
     reason: str
+    cut: bool = False
 
 
 def raw_records(file: BinaryIO) -> Iterator[RawRecord | Unreadable]:
@@ -69,7 +70,7 @@ def raw_records(file: BinaryIO) -> Iterator[RawRecord | Unreadable]:
         if not chunk:
             break
     if buffer.strip(b"\x00\x1a \r\n"):
-        yield Unreadable(number=number + 1, offset=offset, reason="文件在记录中间结束（缺少记录结束符）")
+        yield Unreadable(number=number + 1, offset=offset, reason="文件在记录中间结束（缺少记录结束符）", cut=True)
 
 
 def _record(number: int, offset: int, content: bytes) -> Iterator[RawRecord | Unreadable]:

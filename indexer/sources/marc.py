@@ -17,7 +17,7 @@ from indexer.sources.cnmarc import from_cnmarc
 from indexer.sources.iso2709 import RawRecord, parse, raw_records
 from indexer.sources.marc21 import from_marc21
 from indexer.sources.marc_fields import clean, control
-from indexer.sources.values import Outcomes, Read, Skipped, SourceError
+from indexer.sources.values import Noticed, Outcomes, Read, Skipped, SourceError
 
 logging.getLogger("pymarc").setLevel(logging.CRITICAL)  # what it would log is in our report, with its place
 
@@ -34,10 +34,10 @@ def read_iso2709_stream(file: BinaryIO) -> Outcomes:
     for raw in raw_records(file):
         place = f"记录 {raw.number}（字节 {raw.offset}）"
         if not isinstance(raw, RawRecord):
-            yield Skipped(place=place, reason=raw.reason)
+            yield Skipped(place=place, reason=raw.reason, cut=raw.cut)
             continue
         if raw.garbage:
-            yield Skipped(place=place, reason=f"记录前有 {raw.garbage} 字节无法识别的数据")
+            yield Noticed(place=place, remark=f"记录前有 {raw.garbage} 字节无法识别的数据，已跳过")
         try:
             marc, encoding, why = parse(raw)
             yield Read(thing=to_record(marc, raw.content), place=place, encoding=encoding, note=why)
@@ -84,7 +84,7 @@ def read_marcxml_stream(file: BinaryIO, *, name: str) -> Outcomes:
     except etree.XMLSyntaxError as error:
         if number == 0:
             raise SourceError(f"{name}: 不是可读的 XML：{error}") from error
-        yield Skipped(place=f"记录 {number} 之后", reason=f"XML 在第 {error.lineno} 行损坏：{error.msg}")
+        yield Skipped(place=f"记录 {number} 之后", reason=f"XML 在第 {error.lineno} 行损坏：{error.msg}", cut=True)
 
 
 def _record_elements(file: BinaryIO) -> Iterator[etree._Element]:

@@ -1,290 +1,204 @@
-"""JSONL, CSV and XLSX: one document (or record) a line, wrong lines reported with their number and skipped."""
+"""CSV and XLSX: one record or document a row, columns told by their headings or by a column map."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-import json
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
-from indexer.normalise import isbn13, issn, standard_number, standard_numbers_in, year_in
-from indexer.records import KINDS, Classification, Contributor, Document, Holding, Identifier, Kind, Record
+from indexer.normalise import fold
+from indexer.sources.archives import guard_size
+from indexer.sources.encoding import detect
+from indexer.sources.jsonl import LineError, from_object
 from indexer.sources.values import Outcomes, Read, Skipped, SourceError
 
-MAX_TEXT = 2_000_000
-
-# Column names as libraries write them, for CSV and XLSX without a column map.
-COLUMNS = {
-    "id": ("id", "编号", "序号", "控制号", "记录号"),
-    "title": ("title", "题名", "标题", "名称", "书名", "标准名称", "中文名称"),
-    "text": ("text", "正文", "内容", "全文", "摘要", "答案", "abstract", "content", "answer"),
-    "date": ("date", "日期", "发布日期", "出版日期", "issue_date"),
-    "url": ("url", "链接", "网址"),
-    "number": ("number", "标准号", "standard_number"),
-    "status": ("status", "状态"),
-    "effective_date": ("effective_date", "实施日期"),
-    "replaces": ("replaces", "代替标准", "代替"),
-    "replaced_by": ("replaced_by", "被代替", "替代标准"),
-    "creators": ("creators", "creator", "author", "责任者", "作者", "著者"),
-    "publisher": ("publisher", "出版社", "出版者"),
-    "isbn": ("isbn", "ISBN"),
-    "issn": ("issn", "ISSN"),
-    "call_number": ("call_number", "索书号"),
-    "classification": ("classification", "分类号", "中图分类号"),
-    "subjects": ("subjects", "keywords", "主题词", "关键词"),
-    "language": ("language", "语种", "语言"),
-    "location": ("location", "馆藏地", "馆藏地点"),
-    "barcode": ("barcode", "条码", "条码号"),
+_SAMPLE = 256 * 1024
+_LONGEST_CELL = 8 * 1024 * 1024
+_HEADINGS = {
+    "id": "id 编号 序号 记录号 控制号 record_id 主键",
+    "title": "title 题名 书名 标题 名称 正题名 问题 question 标准名称 刊名 篇名 文献题名 中文名称 standard_name",
+    "text": "text 正文 内容 全文 答案 回答 answer content body 摘要 简介 提要 内容提要 abstract summary 说明",
+    "kind": "kind 类型 类别",
+    "date": "date 日期 发布日期 出版日期 出版时间 发布时间 时间 published",
+    "url": "url 链接 网址 地址 link 原文链接 来源链接",
+    "language": "language 语种 语言 lang",
+    "creators": "creators creator author authors 作者 责任者 著者 第一责任者 著作者 起草单位 作者姓名",
+    "publisher": "publisher 出版社 出版者 出版单位 发布单位 发布部门",
+    "place": "place 出版地",
+    "year": "year 年份 出版年 年代 出版年份",
+    "edition": "edition 版本 版次 版本项",
+    "isbn": "isbn 国际标准书号 书号 isbn号 isbn/issn",
+    "issn": "issn issn号 国际标准刊号",
+    "subjects": "subjects subject 主题 主题词 关键词 keywords 标签",
+    "series": "series 丛书 丛书名 丛编",
+    "number": "number 标准号 标准编号 standard_number std_no",
+    "status": "status 状态 标准状态",
+    "issued": "issued 颁布日期 批准日期",
+    "effective": "effective 实施日期 生效日期 effective_date",
+    "replaces": "replaces 代替 代替标准 替代标准 被代替标准",
+    "replaced_by": "replaced_by 被代替 被替代 替代情况",
+    "call_number": "call_number 索书号 索取号 排架号 callnumber",
+    "classification": "classification 分类号 中图分类号 中图法分类号 clc",
+    "barcode": "barcode 条码 条码号 条形码 财产号 登录号",
+    "location": "location 馆藏地 馆藏地点 馆藏地址 所在地 馆藏位置",
+    "member": "member 馆代码 成员馆 馆藏单位 所属馆 馆名",
+    "holding_status": "holding_status 馆藏状态 流通状态 书刊状态",
+}
+_COLUMNS = {fold(name): field for field, names in _HEADINGS.items() for name in names.split()}
+_CONTRACT = frozenset({"id", "title", "text", "kind", "date", "url", "language"})
+_HOLDING = frozenset({"member", "call_number", "location", "barcode"})
+_STATUS = {
+    mark: status
+    for status, marks in {
+        "available": "在架 可借 在馆",
+        "on_loan": "借出 已借 外借",
+        "reference": "阅览 馆内",
+        "lost": "丢失 遗失",
+        "in_process": "编目 加工",
+    }.items()
+    for mark in marks.split()
 }
 
 
-def read_jsonl(path: Path, *, kind: Kind) -> Outcomes:
-    """JSON objects, one a line: ``id``, ``title``, ``text``, and optionally kind, date, url, language, metadata."""
-    with path.open("rb") as file:
-        for number, raw in enumerate(_bounded_lines(file), start=1):
-            place = f"第 {number} 行"
-            if raw is None:
-                yield Skipped(place=place, reason=f"超过 {MAX_TEXT} 字节")
-                continue
-            if not raw.strip():
-                continue
-            try:
-                yield Read(thing=document_of(_object(raw), kind=kind), place=place, encoding="utf-8", note="JSON")
-            except ValueError as error:
-                yield Skipped(place=place, reason=str(error))
+def read_csv(file: BinaryIO, *, columns: Mapping[str, str] | None = None, kind: str | None = None) -> Outcomes:
+    """Rows of a CSV or TSV file. The separator is the one that the headings hold most of.
 
-
-def _bounded_lines(file: io.BufferedReader) -> Iterator[bytes | None]:
-    """Lines; None for one that is too long, of which no more than a piece was ever in memory."""
-    while line := file.readline(MAX_TEXT * 4):
-        if line.endswith(b"\n") or len(line) < MAX_TEXT * 4:
-            yield line
-            continue
-        while (rest := file.readline(1 << 20)) and not rest.endswith(b"\n"):
-            pass
-        yield None
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"不是 UTF-8（第 {error.start} 字节）") from error
-    except json.JSONDecodeError as error:
-        raise ValueError(f"不是 JSON（第 {error.pos + 1} 个字符：{error.msg}）") from error
-    except RecursionError as error:
-        raise ValueError("JSON 嵌套过深") from error
-    if not isinstance(value, dict):
-        raise ValueError("不是 JSON 对象")
-    return value
-
-
-def document_of(row: Mapping[str, Any], *, kind: Kind) -> Document:
-    """A document from a JSON object.
-
-    :raises ValueError: naming the field that is missing or of the wrong type.
+    :raises SourceError: when no column can be taken for a title.
     """
-    source_id = row.get("id")
-    if isinstance(source_id, int) and not isinstance(source_id, bool):
-        source_id = str(source_id)
-    title, text = row.get("title") or "", row.get("text") or ""
-    for name, value in (("id", source_id), ("title", title), ("text", text)):
-        if not isinstance(value, str):
-            raise ValueError(f"{name} 缺失或不是字符串")
-    if not source_id or not isinstance(source_id, str):
-        raise ValueError("id 缺失")
-    if len(source_id) > 500:
-        raise ValueError("id 超过 500 个字符")
-    if not title.strip() and not text.strip():
-        raise ValueError("title 与 text 都为空")
-    own_kind = row.get("kind") or kind
-    if own_kind not in KINDS:
-        raise ValueError(f"kind 未知：{str(own_kind)[:40]}")
-    metadata = row.get("metadata") or {}
-    if not isinstance(metadata, dict):
-        raise ValueError("metadata 不是对象")
-    shown = _storable(title.strip()) or _storable(text.strip())[:60]
-    return Document(
-        source_id=_storable(source_id),
-        kind=own_kind,
-        title=shown,
-        text=_storable(text),
-        date=_string(row, "date"),
-        url=_string(row, "url"),
-        language=_string(row, "language"),
-        identifiers=_identifiers(own_kind, shown, {**row, **metadata}),
-        metadata=metadata,
-    )
+    sample = file.read(_SAMPLE)
+    file.seek(0)
+    codec, why = detect(sample)
+    text = io.TextIOWrapper(file, encoding=codec, errors="replace", newline="")
+    head = sample.decode(codec, errors="replace").splitlines()[:1]
+    separator = max(",\t;|", key=lambda mark: head[0].count(mark)) if head else ","
+    csv.field_size_limit(_LONGEST_CELL)
+    rows = _numbered(csv.reader(_without_nul(text), delimiter=separator))
+    yield from _rows(rows, columns=columns, kind=kind, encoding=codec.removesuffix("-sig"), note=why)
+    text.detach()
 
 
-def _storable(text: str) -> str:
-    """Text that a database can keep: no NUL, no lone surrogates."""
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
+def _without_nul(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield line.replace("\x00", "")
 
 
-def _string(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str | int | float):
-        raise ValueError(f"{name} 不是字符串")
-    return _storable(str(value))[:2000]
-
-
-def _identifiers(kind: str, title: str, row: Mapping[str, Any]) -> tuple[Identifier, ...]:
-    found = []
-    given = str(row.get("number") or row.get("standard_number") or "")
-    if number := standard_number(given):
-        found.append(Identifier(scheme="standard", value=number, display=given))
-    elif kind == "standard":
-        found += [
-            Identifier(scheme="standard", value=value, display=title[start:end])
-            for start, end, value in standard_numbers_in(title)[:1]
-        ]
-    if value := isbn13(str(row.get("isbn") or "")):
-        found.append(Identifier(scheme="isbn", value=value, display=str(row["isbn"])))
-    if value := issn(str(row.get("issn") or "")):
-        found.append(Identifier(scheme="issn", value=value, display=str(row["issn"])))
-    return tuple(found)
-
-
-def read_csv(path: Path, *, kind: Kind, columns: Mapping[str, str] | None = None) -> Outcomes:
-    """Rows of a CSV file in UTF-8 or GB18030, with a header row."""
-    raw = path.read_bytes()[:1_000_000]
-    encoding, note = (
-        ("utf-8-sig", "字节是有效的 UTF-8") if _is_utf8(raw) else ("gb18030", "不是 UTF-8，按 GB18030 读取")
-    )
-    with path.open(encoding=encoding, errors="replace", newline="") as file:
-        sample = file.read(20_000)
-        file.seek(0)
+def _numbered(reader: Any) -> Iterator[tuple[int, Sequence[Any] | None]]:
+    """Rows with the line they end on; None for a row that the parser refused."""
+    while True:
         try:
-            dialect: type[csv.Dialect] | csv.Dialect = csv.Sniffer().sniff(sample, ",\t;|")
+            row = next(reader)
+        except StopIteration:
+            return
         except csv.Error:
-            dialect = csv.excel
-        rows = csv.reader(file, dialect)
-        try:
-            yield from _rows(rows, name=path.name, kind=kind, columns=columns, encoding=encoding, note=note)
-        except csv.Error as error:
-            yield Skipped(place=f"第 {rows.line_num} 行", reason=f"CSV 无法继续读取：{error}")
+            yield reader.line_num, None
+            continue
+        yield reader.line_num, row
 
 
-def _is_utf8(raw: bytes) -> bool:
+def read_xlsx(path: Path, *, columns: Mapping[str, str] | None = None, kind: str | None = None) -> Outcomes:
+    """Rows of the first sheet that has any, streamed.
+
+    :raises SourceError: when it is no workbook, or unpacks to more than is sane.
+    """
     try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start > len(raw) - 4  # a character cut by the sample's end
-    return True
-
-
-def read_xlsx(path: Path, *, kind: Kind, columns: Mapping[str, str] | None = None) -> Outcomes:
-    """Rows of every sheet of an XLSX file, each sheet with a header row."""
-    try:
+        guard_size(path)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, KeyError, OSError, ValueError) as error:
-        raise SourceError(f"{path.name}: 不是可读的 XLSX 文件：{error}") from error
+    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
+        raise SourceError(f"{path.name}: 不是可读的 XLSX（{error}）") from error
     try:
         for sheet in book.worksheets:
-            rows = ([_cell(value) for value in row] for row in sheet.iter_rows(values_only=True))
-            yield from _rows(rows, name=sheet.title, kind=kind, columns=columns, encoding="xlsx", note="XLSX")
+            rows = enumerate(sheet.iter_rows(values_only=True), start=1)
+            yield from _rows(rows, columns=columns, kind=kind, encoding="xlsx", note="XLSX")
     finally:
         book.close()
+
+
+def _rows(
+    rows: Iterator[tuple[int, Sequence[Any] | None]],
+    *,
+    columns: Mapping[str, str] | None,
+    kind: str | None,
+    encoding: str,
+    note: str,
+) -> Outcomes:
+    headings: list[str] | None = None
+    for number, row in rows:
+        place = f"第 {number} 行"
+        if row is None:
+            yield Skipped(place=place, reason="CSV 语法错误或单元格过长")
+            continue
+        cells = [_cell(value) for value in row]
+        if not any(cells):
+            continue
+        if headings is None:
+            headings = _fields(cells, columns or {})
+            continue
+        try:
+            said = _object(headings, cells, kind)
+            yield Read(thing=from_object(said, kind=kind), place=place, encoding=encoding, note=note)
+        except LineError as error:
+            yield Skipped(place=place, reason=str(error))
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    if hasattr(value, "date") and hasattr(value, "isoformat"):
-        return str(value.date().isoformat())
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat(" ")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
 
 
-def _rows(
-    rows: Iterator[list[str]], *, name: str, kind: Kind, columns: Mapping[str, str] | None, encoding: str, note: str
-) -> Outcomes:
-    header = next(rows, None)
-    if header is None:
-        return
-    named = _named_columns(header, columns or {})
-    if "title" not in named.values():
-        raise SourceError(f"{name}: 表头里没有题名列（{'、'.join(header[:12])}）")
-    for number, row in enumerate(rows, start=2):
-        if not any(cell.strip() for cell in row):
-            continue
-        cells = {named[i]: value.strip() for i, value in enumerate(row) if i in named and value.strip()}
-        extra = {
-            header[i].strip(): v.strip() for i, v in enumerate(row) if i < len(header) and i not in named and v.strip()
-        }
-        place = f"{name} 第 {number} 行"
-        try:
-            thing = _table_record(cells, extra) if kind == "catalogue" else _table_document(cells, extra, kind)
-            yield Read(thing=thing, place=place, encoding=encoding, note=note)
-        except ValueError as error:
-            yield Skipped(place=place, reason=str(error))
+def _fields(cells: Sequence[str], columns: Mapping[str, str]) -> list[str]:
+    """The field each column holds: by the map (heading → field), by its known heading, or its own heading."""
+    given = {fold(heading.strip()): field for heading, field in columns.items()}
+    found = [given.get(fold(cell)) or _COLUMNS.get(fold(cell)) or cell for cell in cells]
+    if "title" not in found:
+        raise SourceError(f"没有可以作为题名的列；列名是：{'、'.join(filter(None, cells[:12]))}")
+    return found
 
 
-def _named_columns(header: list[str], columns: Mapping[str, str]) -> dict[int, str]:
-    wanted = {alias.casefold(): name for name, aliases in COLUMNS.items() for alias in aliases}
-    wanted |= {theirs.casefold(): ours for ours, theirs in columns.items()}
-    named: dict[int, str] = {}
-    for place, cell in enumerate(header):
-        name = wanted.get(cell.strip().strip("\ufeff").casefold())
-        if name and name not in named.values():
-            named[place] = name
-    return named
+def _object(headings: Sequence[str], cells: Sequence[str], kind: str | None) -> dict[str, Any]:
+    """A row as an object of the JSONL contract; what the contract does not name goes into its metadata."""
+    said: dict[str, str] = {}
+    for field, cell in zip(headings, cells, strict=False):
+        if cell and field:
+            said[field] = f"{said[field]}\n{cell}" if field == "text" and field in said else said.get(field, cell)
+    if not said.get("title"):
+        raise LineError("题名为空")
+    more: dict[str, Any] = {name: value for name, value in said.items() if name not in _CONTRACT | _HOLDING}
+    whole: dict[str, Any] = {name: value for name, value in said.items() if name in _CONTRACT}
+    if (kind or said.get("kind")) == "catalogue":
+        more["holdings"] = _holding(said)
+    whole["metadata"] = more
+    if not whole.get("text"):
+        whole["text"] = (
+            "" if more.get("holdings") else "；".join(f"{name}：{value}" for name, value in more.items() if value)
+        )
+    if (number := said.get("number")) and number not in whole["title"]:
+        whole["title"] = f"{number} {whole['title']}"
+    whole.setdefault("id", said.get("number") or said.get("isbn") or _made_id(said))
+    return whole
 
 
-def _table_document(cells: Mapping[str, str], extra: Mapping[str, str], kind: Kind) -> Document:
-    source_id = cells.get("id") or cells.get("number") or cells.get("title", "")
-    metadata = {
-        name: value for name, value in cells.items() if name not in ("id", "title", "text", "date", "url", "language")
-    }
-    title = cells.get("title", "")
-    if number := cells.get("number"):
-        title = title if number in title else f"{number} {title}"
-    row = {**cells, "id": source_id, "title": title, "metadata": {**extra, **metadata}}
-    row.setdefault("text", "；".join(f"{name}：{value}" for name, value in {**metadata, **extra}.items()))
-    return document_of(row, kind=kind)
+def _holding(said: Mapping[str, str]) -> list[dict[str, str]] | None:
+    told = {name: said[name] for name in _HOLDING if name in said}
+    word = said.get("holding_status", "")
+    status = next((value for mark, value in _STATUS.items() if mark in word), "unknown" if word else "")
+    return [{**told, **({"status": status} if status else {})}] if told else None
 
 
-def _table_record(cells: Mapping[str, str], extra: Mapping[str, str]) -> Record:
-    title = cells.get("title", "")
-    if not title:
-        raise ValueError("题名为空")
-    identifiers = []
-    if value := isbn13(cells.get("isbn", "")):
-        identifiers.append(Identifier(scheme="isbn", value=value, display=cells["isbn"]))
-    if value := issn(cells.get("issn", "")):
-        identifiers.append(Identifier(scheme="issn", value=value, display=cells["issn"]))
-    names = [part.strip() for part in cells.get("creators", "").replace("；", ";").split(";") if part.strip()]
-    holding = Holding(
-        member="",
-        call_number=cells.get("call_number", ""),
-        location=cells.get("location", ""),
-        barcode=cells.get("barcode", ""),
-    )
-    has_holding = any((holding.call_number, holding.location, holding.barcode))
-    return Record(
-        source_id=cells.get("id")
-        or cells.get("barcode")
-        or "|".join((title, cells.get("isbn", ""), cells.get("date", ""))),
-        title=title,
-        contributors=tuple(Contributor(name=name) for name in names),
-        responsibility=cells.get("creators", ""),
-        publisher=cells.get("publisher", ""),
-        date=cells.get("date", ""),
-        year=year_in(cells.get("date", "")),
-        identifiers=tuple(identifiers),
-        classifications=tuple(
-            [Classification(scheme="clc", number=cells["classification"])] if cells.get("classification") else []
-        ),
-        subjects=tuple(part for part in cells.get("subjects", "").replace("；", ";").split(";") if part),
-        languages=(cells["language"],) if cells.get("language") else (),
-        abstract=cells.get("text", ""),
-        holdings=(holding,) if has_holding else (),
-        metadata=dict(extra),
-    )
+def _made_id(said: Mapping[str, str]) -> str:
+    raw = "\0".join(said.get(name, "") for name in ("title", "creators", "publisher", "year", "date", "barcode"))
+    return "row-" + hashlib.blake2b(raw.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

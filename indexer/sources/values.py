@@ -20,13 +20,31 @@ class Read:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """Something that could not be read: ``place`` is a record number with byte offset, a line, a page or a file."""
+    """Something that could not be read: ``place`` is a record number with byte offset, a line, a page or a file.
+    ``cut`` says that what follows in the source is lost with it."""
 
     place: str
     reason: str
+    cut: bool = False
 
 
-Outcome = Read | Skipped
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """Something odd that cost no record: garbage passed over between two records, a wrong length that was put right."""
+
+    place: str
+    remark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """The source says that this record is gone (leader status d, an OAI-PMH deletion)."""
+
+    source_id: str
+    place: str
+
+
+Outcome = Read | Skipped | Noticed | Deleted
 Outcomes = Iterator[Outcome]
 
 

@@ -21,7 +21,7 @@ interface Token {
 /** Where the token of a visitor is kept between page loads, so that the conversation stays the visitor's own. */
 export interface TokenStore {
   load(): Token | null;
-  save(token: Token | null): void;
+  save(token: Token): void;
 }
 
 const EARLY_MS = 30_000;
@@ -45,7 +45,7 @@ export class Service {
     const error = await errorOf(first);
     if (first.status !== 401 && error.code !== "origin_not_allowed") throw error;
     // Expired or issued for another address of this site: once more with a new token.
-    this.#keep(null);
+    if (this.#token) this.#keep({ ...this.#token, expires: 0 });
     const second = await this.#send(path, init, await this.#bearer());
     if (!second.ok) throw await errorOf(second);
     return second;
@@ -84,6 +84,14 @@ export class Service {
     return this.json(`api/delivery/requests/${encodeURIComponent(number)}`, { signal });
   }
 
+  requests(signal: AbortSignal): Promise<DeliveryRequest[]> {
+    return this.json("api/delivery/requests", { signal });
+  }
+
+  act(number: string, action: string, version: number | undefined): Promise<DeliveryRequest> {
+    return this.json(`api/delivery/requests/${encodeURIComponent(number)}/actions`, post({ action, version }));
+  }
+
   withdraw(number: string): Promise<DeliveryRequest> {
     return this.json(`api/delivery/requests/${encodeURIComponent(number)}/cancel`, post({}));
   }
@@ -114,19 +122,15 @@ export class Service {
 
   async #renew(): Promise<string> {
     const old = this.#token?.value;
-    const headers: HeadersInit = { "Content-Type": "application/json", ...(old ? { Authorization: `Bearer ${old}` } : {}) };
-    const body = JSON.stringify({ member: this.member });
-    let response = await this.#request("api/visitors", { method: "POST", headers, body });
-    if (response.status === 401 && old) {
-      response = await this.#request("api/visitors", { ...post({ member: this.member }) });
-    }
+    // The old token shows that this is the same visitor, who keeps their conversations and requests.
+    const response = await this.#request("api/visitors", post({ member: this.member }, old ? { Authorization: `Bearer ${old}` } : {}));
     if (!response.ok) throw await errorOf(response);
     const given = (await response.json()) as { token: string; expires_at: string | number };
     this.#keep({ value: given.token, expires: instant(given.expires_at) });
     return given.token;
   }
 
-  #keep(token: Token | null): void {
+  #keep(token: Token): void {
     this.#token = token;
     this.tokens.save(token);
   }

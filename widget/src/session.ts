@@ -23,6 +23,7 @@ export class Session {
   state: State = EMPTY;
   #conversation: string | null;
   #stop: AbortController | null = null;
+  #stopping: Promise<unknown> = Promise.resolve();
   #listening: AbortController | null = null;
   #life = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -44,14 +45,10 @@ export class Session {
     return this.#stop !== null;
   }
 
-  get requests(): readonly { readonly number: string; readonly title: string }[] {
-    return this.memory.read().requests ?? [];
-  }
-
   /** While a librarian is asked or answering, what the reader writes goes to them. */
   get withLibrarian(): boolean {
     const state = this.state.handoff?.state;
-    return state !== undefined && state !== "closed";
+    return state === "waiting" || state === "open";
   }
 
   /** Bring back the conversation of an earlier visit. One that is gone is forgotten without a word. */
@@ -94,6 +91,7 @@ export class Session {
     const stop = new AbortController();
     this.#stop = stop;
     try {
+      await this.#stopping;
       await this.#stream(turn, extra, stop.signal);
     } catch (error) {
       if (!stop.signal.aborted) this.#patch(turn.key, (view) => ({ ...view, phase: "failed", error: null }), error);
@@ -125,19 +123,27 @@ export class Session {
           this.#conversation = payload["conversation_id"];
         }
         this.#patch(turn.key, (view) => reduce(view, Number(event.id), event.name, payload));
-        return event.name === "done" || event.name === "error";
+        const now = this.#find(turn.key);
+        if (now?.phase === "stopped" && now.id) this.#tellStop(now.id);
+        return event.name === "done" || event.name === "error" || now?.phase === "stopped";
       },
     });
   }
 
   stop(): void {
-    const turn = this.state.turns.at(-1);
+    const turn = this.state.turns.find((each) => each.phase === "sending" || each.phase === "streaming");
+    if (!turn) return;
+    this.#patch(turn.key, (view) => ({ ...view, phase: "stopped" }));
+    // A turn whose name is not known yet is stopped as soon as the service names it.
+    if (!turn.id) return;
     this.#stop?.abort();
     this.#stop = null;
-    if (!turn || (turn.phase !== "sending" && turn.phase !== "streaming")) return;
-    this.#patch(turn.key, (view) => ({ ...view, phase: "stopped" }));
     this.#set({ lost: false });
-    if (turn.id) this.service.stop(turn.id).catch((problem: unknown) => this.#set({ problem }));
+    this.#tellStop(turn.id);
+  }
+
+  #tellStop(id: string): void {
+    this.#stopping = this.service.stop(id).catch((problem: unknown) => this.#set({ problem }));
   }
 
   async feedback(key: string, helpful: boolean): Promise<void> {
@@ -153,6 +159,8 @@ export class Session {
 
   fresh(): void {
     this.stop();
+    this.#stop?.abort();
+    this.#stop = null;
     this.#listening?.abort();
     this.#listening = null;
     this.#conversation = null;
@@ -173,11 +181,16 @@ export class Session {
     this.#hear(await this.service.message(this.#conversation, text));
   }
 
-  async place(draft: RequestDraft, key: string, title: string): Promise<DeliveryRequest> {
-    const placed = await this.service.place(draft, key);
-    const others = this.requests.filter((each) => each.number !== placed.number);
-    this.memory.update({ requests: [{ number: placed.number, title }, ...others].slice(0, 20) });
-    return placed;
+  place(draft: RequestDraft, key: string): Promise<DeliveryRequest> {
+    return this.service.place(draft, key);
+  }
+
+  requests(signal: AbortSignal): Promise<DeliveryRequest[]> {
+    return this.service.requests(signal);
+  }
+
+  act(number: string, action: string, version: number | undefined): Promise<DeliveryRequest> {
+    return this.service.act(number, action, version);
   }
 
   request(number: string, signal: AbortSignal): Promise<DeliveryRequest> {

@@ -3,7 +3,6 @@
 export interface Remembered {
   readonly conversation?: string | null;
   readonly token?: { readonly value: string; readonly expires: number } | null;
-  readonly requests?: readonly { readonly number: string; readonly title: string }[];
 }
 
 export class Memory {

@@ -1,6 +1,6 @@
 /** What the reader sees of one turn, as a pure function of the events that arrived. */
 
-import type { Action, Citation, Source, Turn } from "./types.js";
+import type { Action, Citation, Sentence, Source, Turn } from "./types.js";
 
 export type Phase = "sending" | "streaming" | "done" | "stopped" | "failed";
 
@@ -42,7 +42,7 @@ export function fromTurn(turn: Turn, key: string = turn.id): TurnView {
 function finished(turn: Turn): Partial<TurnView> {
   return {
     id: turn.id,
-    phase: "done",
+    phase: turn.reason === "stopped" ? "stopped" : "done",
     text: turn.text,
     ranges: rangesOf(turn),
     sources: turn.sources ?? [],
@@ -78,7 +78,7 @@ export function reduce(view: TurnView, id: number, name: string, payload: Payloa
 function change(view: TurnView, name: string, payload: Payload): Partial<TurnView> {
   switch (name) {
     case "meta":
-      return { id: text(payload["id"]) || text(payload["turn_id"]) || view.id, phase: "streaming", error: null };
+      return { id: text(payload["id"]) || view.id, phase: view.phase === "stopped" ? "stopped" : "streaming", error: null };
     case "sources":
       return { sources: list<Source>(payload["sources"]) };
     case "delta":
@@ -86,7 +86,7 @@ function change(view: TurnView, name: string, payload: Payload): Partial<TurnVie
     case "citation":
       return cite(view, payload);
     case "replace":
-      return { text: text(payload["text"]), ranges: [] };
+      return replaced(text(payload["text"]), list<Sentence>(payload["sentences"]));
     case "actions":
       return { actions: list<Action>(payload["actions"]), suggestions: list<string>(payload["suggestions"]) };
     case "done":
@@ -96,6 +96,10 @@ function change(view: TurnView, name: string, payload: Payload): Partial<TurnVie
     default:
       return {};
   }
+}
+
+function replaced(anew: string, sentences: readonly Sentence[]): Partial<TurnView> {
+  return { text: anew, ranges: rangesOf({ text: anew, sentences }) };
 }
 
 function cite(view: TurnView, payload: Payload): Partial<TurnView> {
@@ -145,9 +149,10 @@ function onePerSource(citations: readonly Citation[]): Citation[] {
   return [...seen.values()];
 }
 
-/** All quotations of one source in a turn, in order and without repetition. */
-export function quotesOf(view: Pick<TurnView, "ranges">, source: number): string[] {
-  const quotes = view.ranges.flatMap((range) => range.citations).filter((citation) => citation.source === source);
+/** Quotations of one source, in order and without repetition: all of a turn's, or those of the sentence ending `at`. */
+export function quotesOf(view: Pick<TurnView, "ranges">, source: number, at?: number): string[] {
+  const ranges = at === undefined ? view.ranges : view.ranges.filter((range) => range.end === at);
+  const quotes = ranges.flatMap((range) => range.citations).filter((citation) => citation.source === source);
   return [...new Set(quotes.map((citation) => citation.quote))];
 }
 

@@ -18,6 +18,8 @@ export interface Source {
   readonly kind?: string;
   readonly title: string;
   readonly url?: string | null;
+  readonly creators?: readonly string[];
+  readonly year?: number | null;
   readonly holdings?: readonly Holding[] | null;
 }
 
@@ -72,13 +74,19 @@ export interface DeliveryRequest {
   readonly service?: string;
   readonly next_step?: string | null;
   readonly supplier?: { readonly code?: string; readonly name?: string } | string | null;
+  readonly message?: string;
   readonly can_cancel?: boolean;
+  /** What the reader may do now. `needs` names what the action asks for besides. */
+  readonly actions?: readonly { readonly name: string; readonly label: string; readonly needs?: readonly string[]; readonly danger?: boolean }[];
+  readonly version?: number;
   readonly history?: readonly HistoryStep[];
   readonly download?: { readonly url: string; readonly expires_at?: string } | null;
 }
 
 export interface RequestDraft {
-  readonly record_id: string;
+  /** One of the two: a record of the catalogue, or the reader's own description. */
+  readonly record_id?: string;
+  readonly citation?: string;
   readonly service: string;
   readonly patron: { readonly name: string; readonly contact: string };
   readonly pages?: string;

@@ -22,8 +22,8 @@ export function Composer({ busy, withLibrarian, send, stop }: ComposerProps): JS
   useEffect(() => {
     const area = box.current;
     if (!area) return;
-    area.style.height = "auto"; // through the CSSOM, which a content security policy allows
-    area.style.height = `${Math.min(area.scrollHeight + 2, 160)}px`;
+    area.style.height = ""; // through the CSSOM, which a content security policy allows
+    if (text) area.style.height = `${Math.min(area.scrollHeight, 160)}px`;
   }, [text]);
 
   function submit(): void {

@@ -6,7 +6,8 @@ import type { Strings } from "../strings.js";
 import type { Source } from "../types.js";
 
 export interface RequestTarget {
-  readonly record: string;
+  /** Id of the record; null where the reader describes the item. */
+  readonly record: string | null;
   readonly title: string;
   readonly services: readonly string[];
   readonly holdings: Source["holdings"];

@@ -1,7 +1,6 @@
 import type { JSX } from "preact";
 
 const PATHS = {
-  chat: "M4 5.5h16v11H11l-4.5 3.5v-3.5H4z M8 9.5h8 M8 12.5h5",
   close: "M6 6l12 12 M18 6L6 18",
   send: "M5 12h13 M12.5 6l6 6-6 6",
   stop: "M7.5 7.5h9v9h-9z",

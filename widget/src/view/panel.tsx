@@ -117,7 +117,7 @@ function Desk({ state }: { state: Session["state"] }): JSX.Element | null {
           : handoff.state === "open" ? strings.handoffOpen(handoff.librarian ?? "") : strings.handoffWaiting;
         return (
           <section class="desk" aria-label={strings.handoff}>
-            <p class="desk-state"><Icon name="person" />{words}{handoff.position ? ` ${strings.handoffPosition(handoff.position)}` : ""}</p>
+            <p class="desk-state"><Icon name="person" />{words}{handoff.state === "waiting" && handoff.position ? ` ${strings.handoffPosition(handoff.position)}` : ""}</p>
             {state.messages.map((message) => <Said key={message.id} message={message} strings={strings} />)}
           </section>
         );

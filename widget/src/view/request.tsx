@@ -18,15 +18,16 @@ interface FieldProps {
   readonly autocomplete?: "name" | "email" | "off";
   readonly list?: readonly string[];
   readonly min?: string;
+  readonly maxLength?: number;
 }
 
-function Field({ name, label, hint, fault, required, type = "text", autocomplete = "off", list, min }: FieldProps): JSX.Element {
+function Field({ name, label, hint, fault, required, type = "text", autocomplete = "off", list, min, maxLength = 100 }: FieldProps): JSX.Element {
   const { strings } = useSurroundings();
   const described = [hint && `${name}-hint`, fault && `${name}-fault`].filter(Boolean).join(" ");
   return (
     <div class="field">
       <label for={name}>{label}{!required && <span class="optional">{strings.optional}</span>}</label>
-      <input id={name} name={name} type={type} autocomplete={autocomplete} required={required} maxLength={200} min={min}
+      <input id={name} name={name} type={type} autocomplete={autocomplete} required={required} maxLength={maxLength} min={min}
         aria-describedby={described || undefined} aria-invalid={fault ? true : undefined} list={list && `${name}-list`} />
       {list && <datalist id={`${name}-list`}>{list.map((each) => <option key={each} value={each} />)}</datalist>}
       {hint && <p class="hint" id={`${name}-hint`}>{hint}</p>}
@@ -72,15 +73,15 @@ export function RequestForm({ target, close, placed }: FormProps): JSX.Element {
     event.preventDefault();
     if (sending || !form.current) return;
     const draft = draftOf(new FormData(form.current), target.record, service);
-    const missing = Object.fromEntries(
-      (["name", "contact"] as const).filter((field) => draft.patron[field] === "").map((field) => [field, strings.missing]));
+    const given = { citation: target.record ?? draft.citation, ...draft.patron };
+    const missing = Object.fromEntries(Object.entries(given).filter(([, value]) => !value).map(([field]) => [field, strings.missing]));
     setFaults(missing);
     const first = Object.keys(missing)[0];
     if (first) return form.current.querySelector<HTMLInputElement>(`#${first}`)?.focus();
     setSending(true);
     setProblem(null);
     try {
-      placed(await session.place(draft, key.current, target.title));
+      placed(await session.place(draft, key.current));
     } catch (error) {
       setProblem(error);
       // The service has read this form and refused it: a corrected one is another request.
@@ -94,7 +95,7 @@ export function RequestForm({ target, close, placed }: FormProps): JSX.Element {
   return (
     <Sheet title={strings.request} close={close}>
       <form class="form" ref={form} onSubmit={(event) => void submit(event)} noValidate>
-        <p class="item">{target.title}</p>
+        {target.record ? <p class="item">{target.title}</p> : <Field name="citation" label={strings.citation} hint={strings.citationHint} required maxLength={2000} fault={faults["citation"]} />}
         {services.length > 1 && (
           <fieldset>
             <legend>{strings.service}</legend>
@@ -121,11 +122,12 @@ export function RequestForm({ target, close, placed }: FormProps): JSX.Element {
   );
 }
 
-export function draftOf(entries: FormData, record: string, service: string): RequestDraft {
+export function draftOf(entries: FormData, record: string | null, service: string): RequestDraft {
   const value = (name: string): string => String(entries.get(name) ?? "").trim();
   const optional = Object.fromEntries(
     (["pages", "needed_by", "pickup"] as const).map((name) => [name, value(name)]).filter(([, given]) => given));
-  return { record_id: record, service, patron: { name: value("name"), contact: value("contact") }, ...optional };
+  const wanted = record === null ? { citation: value("citation") } : { record_id: record };
+  return { ...wanted, service, patron: { name: value("name"), contact: value("contact") }, ...optional };
 }
 
 function today(): string {
@@ -134,6 +136,9 @@ function today(): string {
 }
 
 const POLL_MS = 15_000;
+
+/** The actions a reader takes from here; cancelling has its own button. */
+const READERS_OWN = new Set(["ask_renewal", "accept_conditions", "refuse_conditions", "confirm", "report_problem"]);
 
 interface ProgressProps {
   readonly number: string;
@@ -166,13 +171,20 @@ export function Progress({ number, first, close }: ProgressProps): JSX.Element {
         <p class="number">{number}</p>
         <div role="status">
           {request && <p><span class="badge">{request.state_label ?? request.state}</span></p>}
-          {request?.next_step && <p>{request.next_step}</p>}
+          {request?.message && <p>{request.message}</p>}
+          {request?.next_step && <p class="note">{strings.next}：{request.next_step}</p>}
         </div>
         {request && <RequestFacts request={request} />}
         {problem !== null && <p class="fault" role="alert">{explain(problem, strings)}</p>}
         <div class="form-foot">
           <button type="button" onClick={() => setRound(round + 1)}><Icon name="again" />{strings.refresh}</button>
-          {request?.can_cancel && <Withdraw number={number} done={setRequest} failed={setProblem} />}
+          {request?.actions?.filter((each) => READERS_OWN.has(each.name)).map((each) => (
+            <Confirmed key={each.name} label={each.label} danger={each.danger === true}
+              act={() => session.act(number, each.name, request.version).then(setRequest, setProblem)} />
+          ))}
+          {request?.can_cancel && (
+            <Confirmed label={strings.withdraw} danger act={() => session.withdraw(number).then(setRequest, setProblem)} />
+          )}
         </div>
       </div>
     </Sheet>
@@ -207,26 +219,34 @@ function moment(instant: string): string {
   return Number.isNaN(date.getTime()) ? instant : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
 
-interface WithdrawProps {
-  readonly number: string;
-  readonly done: (request: DeliveryRequest) => void;
-  readonly failed: (problem: unknown) => void;
+interface ConfirmedProps {
+  readonly label: string;
+  readonly danger: boolean;
+  readonly act: () => Promise<void>;
 }
 
-function Withdraw({ number, done, failed }: WithdrawProps): JSX.Element {
-  const { session, strings } = useSurroundings();
+/** A button for what cannot be undone: it acts on the second press, until then or until left it does nothing. */
+function Confirmed({ label, danger, act }: ConfirmedProps): JSX.Element {
+  const { strings } = useSurroundings();
   const [sure, setSure] = useState(false);
   const press = (): void => {
-    if (sure) session.withdraw(number).then(done, failed);
+    if (sure) void act();
     setSure(!sure);
   };
-  return <button type="button" class="danger" onClick={press}>{sure ? strings.withdrawSure : strings.withdraw}</button>;
+  return <button type="button" class={danger ? "danger" : ""} onClick={press} onBlur={() => setSure(false)}>{sure ? strings.sure(label) : label}</button>;
 }
 
-/** The requests this browser has placed, and a look-up by number. */
+/** The visitor's requests, newest first, a look-up by number, and a way to ask for what no catalogue has. */
 export function MyRequests({ close, show }: { close: () => void; show: (number: string) => void }): JSX.Element {
-  const { session, strings } = useSurroundings();
+  const { session, strings, request } = useSurroundings();
+  const [own, setOwn] = useState<readonly DeliveryRequest[] | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
   const [number, setNumber] = useState("");
+  useEffect(() => {
+    const abort = new AbortController();
+    session.requests(abort.signal).then(setOwn, (error: unknown) => { if (!abort.signal.aborted) setProblem(error); });
+    return () => abort.abort();
+  }, []);
   const look = (event: Event): void => {
     event.preventDefault();
     if (number.trim()) show(number.trim());
@@ -234,11 +254,15 @@ export function MyRequests({ close, show }: { close: () => void; show: (number: 
   return (
     <Sheet title={strings.myRequests} close={close}>
       <div class="form">
-        {session.requests.length === 0 && <p>{strings.noRequests}</p>}
+        {problem !== null && <p class="fault" role="alert">{explain(problem, strings)}</p>}
+        {own?.length === 0 && <p>{strings.noRequests}</p>}
         <ul class="requests">
-          {session.requests.map((each) => (
+          {own?.map((each) => (
             <li key={each.number}>
-              <button type="button" onClick={() => show(each.number)}><b>{each.title || each.number}</b><span>{each.number}</span></button>
+              <button type="button" onClick={() => show(each.number)}>
+                <b>{each.title || each.number}</b>
+                <span>{each.number} · {each.state_label ?? each.state}</span>
+              </button>
             </li>
           ))}
         </ul>
@@ -249,6 +273,7 @@ export function MyRequests({ close, show }: { close: () => void; show: (number: 
           </div>
           <button type="submit">{strings.lookup}</button>
         </form>
+        <p><button type="button" onClick={() => request({ record: null, title: "", services: ["loan", "copy"], holdings: [] })}>{strings.elsewhere}</button></p>
       </div>
     </Sheet>
   );

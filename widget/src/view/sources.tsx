@@ -11,10 +11,15 @@ import { Icon } from "./icons.js";
 const SHOWN_AT_FIRST = 3;
 const HOLDINGS_AT_FIRST = 4;
 
+/** The source whose card is open and, when a marker opened it, where in the text that marker stands. */
+export interface Opened {
+  readonly source: number;
+  readonly at?: number;
+}
+
 interface SourcesProps {
   readonly turn: TurnView;
-  /** Number of the source whose quotations are open; null for none. */
-  readonly opened: number | null;
+  readonly opened: Opened | null;
   readonly toggle: (source: number) => void;
 }
 
@@ -22,14 +27,14 @@ export function Sources({ turn, opened, toggle }: SourcesProps): JSX.Element | n
   const { strings } = useSurroundings();
   const [all, setAll] = useState(false);
   if (turn.sources.length === 0) return null;
-  const hidden = turn.sources.findIndex((source) => source.n === opened) >= SHOWN_AT_FIRST;
+  const hidden = turn.sources.findIndex((source) => source.n === opened?.source) >= SHOWN_AT_FIRST;
   const shown = all || hidden ? turn.sources : turn.sources.slice(0, SHOWN_AT_FIRST);
   return (
     <section class="sources" aria-label={turn.refused ? strings.nearest : strings.sources}>
       <h3>{turn.refused ? strings.nearest : strings.sources}</h3>
       <ol>
         {shown.map((source) => (
-          <SourceCard key={source.n} turn={turn} source={source} open={opened === source.n} toggle={() => toggle(source.n)} />
+          <SourceCard key={source.n} turn={turn} source={source} opened={opened?.source === source.n ? opened : null} toggle={() => toggle(source.n)} />
         ))}
       </ol>
       {shown.length < turn.sources.length && (
@@ -42,13 +47,15 @@ export function Sources({ turn, opened, toggle }: SourcesProps): JSX.Element | n
 interface CardProps {
   readonly turn: TurnView;
   readonly source: Source;
-  readonly open: boolean;
+  readonly opened: Opened | null;
   readonly toggle: () => void;
 }
 
-function SourceCard({ turn, source, open, toggle }: CardProps): JSX.Element {
+function SourceCard({ turn, source, opened, toggle }: CardProps): JSX.Element {
   const { strings, base } = useSurroundings();
+  const open = opened !== null;
   const quotes = quotesOf(turn, source.n);
+  const marked = opened?.at === undefined ? quotes : quotesOf(turn, source.n, opened.at);
   const address = webAddress(source.url, base);
   const id = `source-${turn.key}-${source.n}`;
   return (
@@ -64,9 +71,10 @@ function SourceCard({ turn, source, open, toggle }: CardProps): JSX.Element {
           <span class="title">{source.title}</span>
         )}
       </div>
+      <About source={source} />
       <div class="quotes" id={`${id}-quotes`} hidden={!open || quotes.length === 0}>
         <p class="label">{strings.quote}</p>
-        {quotes.map((quote) => <blockquote key={quote}><mark>{quote}</mark></blockquote>)}
+        {quotes.map((quote) => <blockquote key={quote}>{marked.includes(quote) ? <mark>{quote}</mark> : quote}</blockquote>)}
         {address && (
           <a href={address} target="_blank" rel="noopener noreferrer nofollow">{strings.openSource}<Icon name="link" /></a>
         )}
@@ -74,6 +82,11 @@ function SourceCard({ turn, source, open, toggle }: CardProps): JSX.Element {
       {source.holdings && source.holdings.length > 0 && <Holdings source={source} holdings={source.holdings} />}
     </li>
   );
+}
+
+function About({ source }: { source: Source }): JSX.Element | null {
+  const words = [...(source.creators ?? []).slice(0, 2), source.year].filter(Boolean);
+  return words.length > 0 ? <p class="about">{words.join(" · ")}</p> : null;
 }
 
 function Holdings({ source, holdings }: { source: Source; holdings: readonly Holding[] }): JSX.Element {

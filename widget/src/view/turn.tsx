@@ -8,7 +8,7 @@ import type { Action } from "../types.js";
 import { useSurroundings } from "./context.js";
 import { Icon } from "./icons.js";
 import { Markup } from "./markup.js";
-import { servicesOf, Sources } from "./sources.js";
+import { servicesOf, Sources, type Opened } from "./sources.js";
 
 interface TurnProps {
   readonly turn: TurnView;
@@ -29,11 +29,11 @@ export class TurnArticle extends Component<TurnProps> {
 
 function TurnBody({ turn, last, problem }: TurnProps): JSX.Element {
   const { strings } = useSurroundings();
-  const [opened, setOpened] = useState<number | null>(null);
+  const [opened, setOpened] = useState<Opened | null>(null);
   const article = useRef<HTMLElement>(null);
-  const toggle = useCallback((source: number) => setOpened((now) => (now === source ? null : source)), []);
-  const cite = useCallback((source: number) => {
-    setOpened(source);
+  const toggle = useCallback((source: number) => setOpened((now) => (now?.source === source ? null : { source })), []);
+  const cite = useCallback((source: number, at: number) => {
+    setOpened({ source, at });
     // The card is drawn after this event; then the reader is taken to its title.
     setTimeout(() => {
       const card = article.current?.querySelector(`[id="source-${turn.key}-${source}"]`);
@@ -64,7 +64,7 @@ function TurnBody({ turn, last, problem }: TurnProps): JSX.Element {
   );
 }
 
-function AnswerText({ turn, opened, cite }: { turn: TurnView; opened: number | null; cite: (source: number) => void }): JSX.Element {
+function AnswerText({ turn, opened, cite }: { turn: TurnView; opened: Opened | null; cite: (source: number, at: number) => void }): JSX.Element {
   const { strings } = useSurroundings();
   const placed = useMemo(() => markers(turn), [turn.ranges]);
   const offsets = useMemo(() => placed.map((marker) => marker.at), [placed]);
@@ -73,8 +73,9 @@ function AnswerText({ turn, opened, cite }: { turn: TurnView; opened: number | n
       <Markup text={turn.text} marks={offsets} mark={(index) => (
         <span class="cites">
           {placed[index]?.citations.map(({ source }) => (
-            <button key={source} type="button" class="cite" aria-label={strings.source(source)} aria-pressed={opened === source}
-              onClick={() => cite(source)}>{source}</button>
+            <button key={source} type="button" class="cite" aria-label={strings.source(source)}
+              aria-pressed={opened?.source === source && opened.at === placed[index]?.at}
+              onClick={() => cite(source, placed[index]?.at ?? 0)}>{source}</button>
           ))}
         </span>
       )} />

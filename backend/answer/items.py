@@ -1,0 +1,89 @@
+"""Sentences about items: what a record says of itself, who holds it, a standard's status."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from backend.answer.citing import Sources, place_of
+from backend.answer.replies import say
+from backend.answer.values import Citation, Language, Sentence, SourceHolding
+
+_STATUS = re.compile(
+    r"(状态|现行|废止|作废|代替|替代|被.{0,20}代替|实施日期|发布日期|有效|superseded|replace|status|withdrawn|current)",
+    re.I,
+)
+
+
+def describe(item: Any, sources: Sources, language: Language, *, ordinal: int | None = None) -> Sentence | None:
+    """One line about a record: title, creators, publisher, year (each only where the text says it) and its holdings.
+
+    None when not even the title stands in the item's text.
+    """
+    title = _cite(item, sources, item.title)
+    if title is None:
+        return None
+    citations = [title]
+    parts = []
+    for value in ("、".join(item.creators[:3]), item.publisher, str(item.year or "")):
+        pieces = [cited for piece in value.split("、") if piece and (cited := _cite(item, sources, piece))]
+        if pieces:
+            parts.append("、".join(c.quote for c in pieces))
+            citations.extend(pieces)
+    mark = f"{ordinal}. " if ordinal else ""
+    imprint = f"（{'，'.join(parts)}）" if parts else ""
+    held = holdings_text(sources.holdings(item), language)
+    return sources.sentence(f"{mark}《{item.title}》{imprint}{held or '。'}", _merged(citations))
+
+
+def holdings_text(holdings: Sequence[SourceHolding], language: Language, *, limit: int = 6) -> str:
+    """``。馆藏：示例市图书馆 G258.22/12 在架可借；…。`` or nothing when no member holds it."""
+    if not holdings:
+        return ""
+    shown = "；".join(_holding(holding, language) for holding in holdings[:limit])
+    return f"。{say('holdings', language)}{shown}。"
+
+
+def holding_lines(holdings: Sequence[SourceHolding], language: Language) -> tuple[str, ...]:
+    """One line a holding, in the very words that answers use: what verification compares with."""
+    return tuple(_holding(holding, language) for holding in holdings)
+
+
+def _holding(holding: SourceHolding, language: Language) -> str:
+    state = state_key(holding)
+    parts = [holding.member_name, holding.location, holding.call_number, say(state, language)]
+    if holding.copies > 1:
+        parts.append(say("copies", language, copies=holding.copies))
+    return " ".join(part for part in parts if part)
+
+
+def state_key(holding: SourceHolding) -> str:
+    """Which words describe the holding: the same table that verification reads."""
+    if holding.available:
+        return "available" if holding.loanable else "reading_room"
+    return "on_loan" if holding.status == "on_loan" else "away"
+
+
+def _cite(item: Any, sources: Sources, wanted: str) -> Citation | None:
+    place = place_of(item, wanted)
+    return sources.cite(item, *place) if place else None
+
+
+def _merged(citations: Sequence[Citation]) -> list[Citation]:
+    """Without those that lie inside another one."""
+    kept: list[Citation] = []
+    for one in sorted(citations, key=lambda c: (c.start, -c.end)):
+        if not any(other.start <= one.start and one.end <= other.end for other in kept):
+            kept.append(one)
+    return kept
+
+
+def about_standard(texts: Sequence[tuple[Any, int, int]], sources: Sources) -> list[Sentence]:
+    """The sentences of a standard that speak of its status, dates and replacement; ``texts`` are (item, start, end)."""
+    found = []
+    for item, start, end in texts:
+        text = item.text[start:end]
+        if _STATUS.search(text):
+            found.append(sources.sentence(text, [sources.cite(item, start, end)]))
+    return found

@@ -1,0 +1,103 @@
+"""The worker's steps of delivery: timers, notices, erasure. Each is safe to repeat; each commits by itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
+
+from backend.consortium import store as consortium
+from backend.core import jobs
+from backend.core.db import Database, now
+from backend.core.errors import Conflict
+from backend.core.jobs import Handler, Job
+from backend.delivery import notices, requests, store, timers
+from backend.delivery.lifecycle import STATES, State
+from backend.delivery.models import HistoryRow, RequestRow
+from backend.delivery.notices import Mailer, Undeliverable
+from backend.delivery.requests import ERASE_JOB, Rules
+from backend.delivery.values import TIMER
+
+log = logging.getLogger(__name__)
+
+
+def handlers(database: Database, rules: Rules, mailer: Mailer | None) -> dict[str, Handler]:
+    """The handlers by kind of job, for :class:`backend.core.jobs.Runner`. ``mailer`` None: no mail server."""
+    steps: dict[str, Callable[[Job], None]] = {
+        timers.KIND: lambda job: run_timer(database, rules, job),
+        notices.KIND: lambda job: send_notice(database, mailer, job),
+        ERASE_JOB: lambda job: erase(database, job),
+    }
+    return steps
+
+
+def run_timer(database: Database, rules: Rules, job: Job) -> None:
+    """What happens by itself when nobody acted in time. Does nothing when the request moved on meanwhile."""
+    with database.begin() as session:
+        row = store.request(session, job.key)
+        if row is None or row.state != job.payload.get("state"):
+            return
+        state = State(row.state)
+        if state is State.OVERDUE:
+            _remind(session, row, job)
+            return
+        action = "overdue" if state is State.RECEIVED else STATES[state].on_timer
+        if action is None:
+            return
+        try:
+            requests.move(session, row.number, action, actor=TIMER, rules=rules, version=row.version)
+        except Conflict:
+            log.info("%s moved on before its timer", row.number)
+
+
+def _remind(session: Session, row: RequestRow, job: Job) -> None:
+    """Tell the reader and the library again, every week, that a loan is overdue."""
+    moment = now()
+    entry = HistoryRow(
+        number=row.number,
+        at=moment,
+        version=row.version,
+        action="remind",
+        from_state=row.state,
+        to_state=row.state,
+        side=TIMER.side,
+        actor_key=TIMER.key,
+        actor_name=TIMER.name,
+        supplier=row.supplier,
+        told="图书仍未归还，请尽快归还。",
+        reason="",
+        detail={},
+    )
+    session.add(entry)
+    session.flush()
+    patron = store.patron(session, row.number)
+    emails = {member.code: member.email for member in consortium.members(session)}
+    notices.write(session, row, entry, patron_contact=patron.contact if patron else "", member_emails=emails)
+    jobs.schedule(session, timers.KIND, row.number, due_at=moment + timers.REMINDER, payload=dict(job.payload))
+
+
+def send_notice(database: Database, mailer: Mailer | None, job: Job) -> None:
+    """Send one notice at least once; without a mail server it stays on page and desk."""
+    with database.read() as session:
+        notice = store.notice(session, job.key)
+    if notice is None or notice.state != "queued":
+        return
+    state = "kept"
+    if mailer is not None and notice.address:
+        try:
+            mailer.send(notice_id=notice.id, to=notice.address, subject=notice.subject, body=notice.body)
+            state = "sent"
+        except Undeliverable as error:
+            log.warning("notice %s cannot be delivered: %s", notice.id, error)
+            state = "failed"
+    with database.begin() as session:
+        store.settle_notice(session, notice.id, state, now())
+
+
+def erase(database: Database, job: Job) -> None:
+    """Forget who asked, some time after the request closed (a reopened request keeps its patron)."""
+    with database.begin() as session:
+        row = store.request(session, job.key)
+        if row is not None and STATES[State(row.state)].final:
+            store.erase_patron(session, row.number, now())

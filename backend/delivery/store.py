@@ -1,0 +1,253 @@
+"""Delivery's SQL: guarded updates, append-only history, the queries behind routing, the board and the patron's view."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from backend.delivery.lifecycle import OPEN_STATES, State
+from backend.delivery.models import HistoryRow, NoticeRow, PatronRow, RequestRow, RotaRow, SupplyRow
+
+WAITING_ON_SUPPLIER = (State.REQUESTED, State.WILL_SUPPLY, State.CANCEL_ASKED)
+_OPEN = [state.value for state in sorted(OPEN_STATES)]
+
+
+def request(session: Session, number: str) -> RequestRow | None:
+    return session.get(RequestRow, number, populate_existing=True)
+
+
+def by_idempotency_key(session: Session, owner: str, key: str) -> RequestRow | None:
+    return session.scalar(select(RequestRow).where(RequestRow.owner == owner, RequestRow.idempotency_key == key))
+
+
+def by_peer_request(session: Session, requester: str, peer_request_id: str) -> RequestRow | None:
+    query = select(RequestRow).where(RequestRow.requester == requester, RequestRow.peer_request_id == peer_request_id)
+    return session.scalars(query.order_by(RequestRow.created_at.desc())).first()
+
+
+def change(session: Session, row: RequestRow, values: dict[str, Any]) -> bool:
+    """The guarded UPDATE: only while state and version are still what ``row`` says. False: someone was faster."""
+    changed = session.execute(
+        update(RequestRow)
+        .where(RequestRow.number == row.number, RequestRow.state == row.state, RequestRow.version == row.version)
+        .values(version=row.version + 1, **values)
+        .returning(RequestRow.number)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return changed is not None
+
+
+def patron(session: Session, number: str) -> PatronRow | None:
+    return session.get(PatronRow, number)
+
+
+def erase_patron(session: Session, number: str, moment: datetime) -> bool:
+    """Forget the name and contact, also in the notices; False when that was done before."""
+    erased = session.execute(
+        update(PatronRow)
+        .where(PatronRow.number == number, PatronRow.erased_at.is_(None))
+        .values(name="", contact="", contact_hash="", erased_at=moment)
+        .returning(PatronRow.number)
+    ).first()
+    session.execute(
+        update(NoticeRow)
+        .where(NoticeRow.number == number, NoticeRow.recipient == "patron")
+        .values(address="", body="", subject="")
+    )
+    return erased is not None
+
+
+def history(session: Session, number: str) -> list[HistoryRow]:
+    return list(session.scalars(select(HistoryRow).where(HistoryRow.number == number).order_by(HistoryRow.id)))
+
+
+def rota(session: Session, number: str) -> list[RotaRow]:
+    """All places, round by round in their order, those left out last."""
+    query = select(RotaRow).where(RotaRow.number == number)
+    return list(session.scalars(query.order_by(RotaRow.round, RotaRow.position == 0, RotaRow.position, RotaRow.id)))
+
+
+def next_place(session: Session, number: str, rota_round: int) -> RotaRow | None:
+    query = select(RotaRow).where(
+        RotaRow.number == number, RotaRow.round == rota_round, RotaRow.state == "waiting", RotaRow.position > 0
+    )
+    return session.scalars(query.order_by(RotaRow.position).limit(1)).first()
+
+
+def place_of(session: Session, number: str, rota_round: int, supplier: str) -> RotaRow | None:
+    return session.scalar(
+        select(RotaRow).where(RotaRow.number == number, RotaRow.round == rota_round, RotaRow.supplier == supplier)
+    )
+
+
+def was_asked(session: Session, number: str, supplier: str) -> bool:
+    """Has this library had the request before its eyes?"""
+    query = select(RotaRow.id).where(
+        RotaRow.number == number, RotaRow.supplier == supplier, RotaRow.asked_at.is_not(None)
+    )
+    return session.scalars(query.limit(1)).first() is not None
+
+
+def open_count(session: Session, *, owner: str, contact_hash: str) -> int:
+    """Open requests of this patron, by contact or by browser."""
+    mine: ColumnElement[bool] = RequestRow.owner == owner
+    if contact_hash:
+        mine = or_(mine, PatronRow.contact_hash == contact_hash)
+    query = (
+        select(func.count())
+        .select_from(RequestRow)
+        .outerjoin(PatronRow, PatronRow.number == RequestRow.number)
+        .where(mine, RequestRow.state.in_(_OPEN))
+    )
+    return session.scalar(query) or 0
+
+
+def open_duplicate(
+    session: Session, *, owner: str, item_id: str | None, title: str, service: str, pages: str
+) -> str | None:
+    """The number of an open request of the same person for the same thing."""
+    same = RequestRow.item_id == item_id if item_id else and_(RequestRow.item_id.is_(None), RequestRow.title == title)
+    query = select(RequestRow.number).where(
+        RequestRow.owner == owner,
+        same,
+        RequestRow.service == service,
+        RequestRow.pages == pages,
+        RequestRow.state.in_(_OPEN),
+    )
+    return session.scalars(query.limit(1)).first()
+
+
+def queues(session: Session, suppliers: Collection[str]) -> dict[str, int]:
+    """How many requests each of them has before it."""
+    query = (
+        select(RequestRow.supplier, func.count())
+        .where(RequestRow.supplier.in_(sorted(suppliers)), RequestRow.state.in_([s.value for s in WAITING_ON_SUPPLIER]))
+        .group_by(RequestRow.supplier)
+    )
+    return {str(supplier): count for supplier, count in session.execute(query)}
+
+
+def asked_since(session: Session, requester: str, since: datetime) -> dict[tuple[str, str], int]:
+    """(supplier, service) → supplies to ``requester`` since then: the volume that agreements limit."""
+    query = (
+        select(SupplyRow.supplier, SupplyRow.service, func.count())
+        .where(SupplyRow.requester == requester, SupplyRow.at >= since)
+        .group_by(SupplyRow.supplier, SupplyRow.service)
+    )
+    return {(supplier, service): count for supplier, service, count in session.execute(query)}
+
+
+def supply_totals(session: Session, since: datetime) -> list[tuple[str, str, int]]:
+    """(requester, supplier, supplies) since then, own supplies left out."""
+    query = (
+        select(SupplyRow.requester, SupplyRow.supplier, func.count())
+        .where(SupplyRow.at >= since, SupplyRow.requester != SupplyRow.supplier)
+        .group_by(SupplyRow.requester, SupplyRow.supplier)
+    )
+    return [(requester, supplier, count) for requester, supplier, count in session.execute(query)]
+
+
+def supply_days(session: Session, since: datetime, *, limit: int = 5000) -> list[tuple[str, float]]:
+    """(supplier, days from asked to supplied), newest first."""
+    query = select(SupplyRow.supplier, SupplyRow.days).where(SupplyRow.at >= since)
+    return [(supplier, days) for supplier, days in session.execute(query.order_by(SupplyRow.at.desc()).limit(limit))]
+
+
+def supply(session: Session, number: str) -> SupplyRow | None:
+    return session.get(SupplyRow, number)
+
+
+def void_supply(session: Session, number: str) -> None:
+    session.execute(delete(SupplyRow).where(SupplyRow.number == number))
+
+
+def concerned(member: str) -> ColumnElement[bool]:
+    """Requests that a member's staff may see: its own patrons', and those it was asked to supply."""
+    asked = select(RotaRow.number).where(RotaRow.supplier == member, RotaRow.asked_at.is_not(None))
+    return or_(RequestRow.requester == member, RequestRow.supplier == member, RequestRow.number.in_(asked))
+
+
+def listed(
+    session: Session, wanted: Sequence[ColumnElement[bool]], *, newest_first: bool = False, limit: int, offset: int
+) -> list[RequestRow]:
+    """Requests that satisfy every condition, those waiting longest first."""
+    order = RequestRow.state_since.desc() if newest_first else RequestRow.state_since
+    query = select(RequestRow).where(*wanted).order_by(order, RequestRow.number)
+    return list(session.scalars(query.limit(limit).offset(offset)))
+
+
+def count(session: Session, wanted: Sequence[ColumnElement[bool]]) -> int:
+    return session.scalar(select(func.count()).select_from(RequestRow).where(*wanted)) or 0
+
+
+def visible_to(member: str | None) -> list[ColumnElement[bool]]:
+    """``member`` None: everything (the office)."""
+    return [] if member is None else [concerned(member)]
+
+
+def in_states(states: Collection[State]) -> ColumnElement[bool]:
+    return RequestRow.state.in_([state.value for state in sorted(states)])
+
+
+def waiting_for(member: str, *, as_supplier: Collection[State], as_requester: Collection[State]) -> ColumnElement[bool]:
+    """Requests on which this library must act."""
+    return or_(
+        and_(RequestRow.supplier == member, in_states(as_supplier)),
+        and_(RequestRow.requester == member, in_states(as_requester)),
+    )
+
+
+def standing_since(limits: Mapping[State, datetime]) -> ColumnElement[bool]:
+    """Requests that entered their state before the moment given for it."""
+    return or_(*(and_(RequestRow.state == state.value, RequestRow.state_since <= at) for state, at in limits.items()))
+
+
+def matching(query: str) -> ColumnElement[bool]:
+    """Number or title contains these characters, literally."""
+    return or_(
+        RequestRow.number.contains(query.upper(), autoescape=True), RequestRow.title.contains(query, autoescape=True)
+    )
+
+
+def state_counts(session: Session, member: str | None) -> dict[str, int]:
+    query = select(RequestRow.state, func.count()).group_by(RequestRow.state)
+    if member is not None:
+        query = query.where(concerned(member))
+    return {str(state): count for state, count in session.execute(query)}
+
+
+def of_visitor(session: Session, visitor_id: str, *, limit: int) -> list[RequestRow]:
+    query = select(RequestRow).where(RequestRow.visitor_id == visitor_id)
+    return list(session.scalars(query.order_by(RequestRow.created_at.desc(), RequestRow.number).limit(limit)))
+
+
+def notice(session: Session, notice_id: str) -> NoticeRow | None:
+    return session.get(NoticeRow, notice_id, populate_existing=True)
+
+
+def settle_notice(session: Session, notice_id: str, state: str, moment: datetime) -> bool:
+    """Mark a queued notice; False when it was settled before."""
+    settled = session.execute(
+        update(NoticeRow)
+        .where(NoticeRow.id == notice_id, NoticeRow.state == "queued")
+        .values(state=state, sent_at=moment if state == "sent" else None)
+        .returning(NoticeRow.id)
+    ).first()
+    return settled is not None
+
+
+def unseen_notices(session: Session, recipient: str, *, limit: int = 50) -> list[NoticeRow]:
+    query = select(NoticeRow).where(NoticeRow.recipient == recipient, NoticeRow.seen_at.is_(None))
+    return list(session.scalars(query.order_by(NoticeRow.created_at).limit(limit)))
+
+
+def mark_seen(session: Session, recipient: str, ids: Collection[str], moment: datetime) -> None:
+    session.execute(
+        update(NoticeRow)
+        .where(NoticeRow.recipient == recipient, NoticeRow.id.in_(list(ids)), NoticeRow.seen_at.is_(None))
+        .values(seen_at=moment)
+    )

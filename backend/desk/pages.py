@@ -1,0 +1,45 @@
+"""The librarians' desk: all its pages under ``/desk``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, Response
+
+from backend.core.db import Database
+from backend.core.events import EventBus
+from backend.desk import entrance, knowledge_pages, request_pages, statistics_pages, ticket_pages
+from backend.desk.knowledge import KnowledgeSink
+from backend.desk.live import Staffed
+from backend.desk.ports import Board, SignIn
+from backend.desk.rendering import HERE, LibraryNames, Pages
+from backend.desk.statistics_pages import Figures, no_figures
+
+
+def router(
+    database: Database,
+    *,
+    bus: EventBus,
+    sign_in: SignIn,
+    board: Board,
+    staffed: Staffed,
+    libraries: LibraryNames,
+    knowledge: KnowledgeSink,
+    figures: Figures = no_figures,
+) -> APIRouter:
+    """The whole desk.
+
+    ``staffed`` tells which members have librarians of their own, ``libraries`` gives members' names by code.
+    """
+    pages = Pages(libraries=libraries)
+    routes = APIRouter(tags=["desk"])
+
+    @routes.get("/desk/static/desk.js", include_in_schema=False)
+    def script() -> Response:
+        return FileResponse(HERE / "static" / "desk.js", media_type="text/javascript")
+
+    routes.include_router(entrance.router(pages, sign_in))
+    routes.include_router(request_pages.router(board, pages))
+    routes.include_router(ticket_pages.router(database, bus, pages, staffed))
+    routes.include_router(knowledge_pages.router(database, pages, staffed, knowledge))
+    routes.include_router(statistics_pages.router(database, pages, staffed, figures))
+    return routes

@@ -1,0 +1,220 @@
+"""Enterprise branches: who is in one. By the address they call from, or by an account.
+
+Accounts are kept like the librarians': argon2id hashes, a random secret in a signed cookie of which the database keeps
+the hash, both refusals taking the same time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.orm import Session
+
+from backend.core.access import Network, in_networks, parse_networks
+from backend.core.db import Database, now
+from backend.core.errors import Conflict, InputError, NotFound, Unauthenticated
+from backend.core.ids import new_id
+from backend.core.tokens import SignedCookie
+from backend.enterprise import store
+from backend.enterprise.models import AccountRow, BranchRow, SessionRow
+from backend.enterprise.values import Account, Branch, BranchSession
+
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+MIN_PASSWORD = 8
+WIDEST = {4: 8, 6: 16}
+"""Shortest prefix of an authorised network; a slip such as ``0.0.0.0/0`` would open the branch to everybody."""
+
+_hasher = PasswordHasher()
+_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
+
+
+def add_branch(
+    session: Session, code: str, *, name: str, networks: Iterable[str] = (), member: str = ""
+) -> Branch:  # fmt: skip
+    """Add a branch, or bring an existing one up to these values (safe to repeat).
+
+    :raises InputError: for a code that cannot be used, no name, or a network that is none or too wide.
+    """
+    if not CODE.fullmatch(code):
+        raise InputError(f"branch code: letters, digits, . _ - (at most 40), not {code[:50]!r}")
+    if not name.strip():
+        raise InputError("a branch needs a name")
+    checked = _networks(networks)
+    row = store.branch_row(session, code)
+    if row is None:
+        row = BranchRow(code=code, created_at=now(), active=True)
+        session.add(row)
+    row.name, row.member = name.strip(), member.strip()
+    session.flush()
+    store.replace_networks(session, code, checked)
+    return get_branch(session, code)
+
+
+def get_branch(session: Session, code: str) -> Branch:
+    """:raises NotFound: when there is no such branch."""
+    for branch in store.branches(session):
+        if branch.code == code:
+            return branch
+    raise NotFound(f"没有这个企业分馆：{code[:40]}")
+
+
+def list_branches(session: Session) -> list[Branch]:
+    return store.branches(session)
+
+
+def add_account(
+    session: Session, branch: str, username: str, *, password: str, name: str = "", email: str = ""
+) -> Account:
+    """An account of a branch.
+
+    :raises NotFound: for an unknown branch; :raises Conflict: for a taken name; :raises InputError: for a short password.
+    """
+    get_branch(session, branch)
+    username = _username(username)
+    _check_password(password)
+    if store.account_row(session, username):
+        raise Conflict(f"there is already an account {username}")
+    row = AccountRow(
+        id=new_id("ba_"), branch=branch, username=username, name=name.strip() or username, email=email.strip(),
+        password_hash=_hasher.hash(password), active=True, created_at=now(),
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return store.account(row)
+
+
+def set_password(session: Session, username: str, password: str) -> None:
+    """Change a password; every session of the account ends.
+
+    :raises NotFound: when there is no such account.
+    """
+    _check_password(password)
+    row = store.account_row(session, _username(username))
+    if row is None:
+        raise NotFound(f"there is no account {username[:80]}")
+    row.password_hash = _hasher.hash(password)
+    store.revoke_sessions_of(session, row.id, now())
+
+
+def list_accounts(session: Session, branch: str | None = None) -> list[Account]:
+    return store.accounts(session, branch)
+
+
+def resolve(branches: Iterable[Branch], address: str) -> frozenset[str]:
+    """Codes of the open branches in whose authorised networks ``address`` lies."""
+    return frozenset(
+        branch.code for branch in branches if branch.active and in_networks(address, parse_networks(branch.networks))
+    )
+
+
+def _networks(texts: Iterable[str]) -> list[str]:
+    found = []
+    for text in texts:
+        parsed = _network(text)
+        if parsed.prefixlen < WIDEST[parsed.version]:
+            raise InputError(f"network {text} is too wide for a branch (at least /{WIDEST[parsed.version]})")
+        found.append(str(parsed))
+    return sorted(set(found))
+
+
+def _network(text: str) -> Network:
+    parsed = parse_networks([text])
+    if len(parsed) != 1:
+        raise InputError(f"not a network: {text[:80]!r}")
+    return parsed[0]
+
+
+def _username(username: str) -> str:
+    text = username.strip().lower()
+    if not text or len(text) > 80 or any(not character.isprintable() or character.isspace() for character in text):
+        raise InputError("a user name has 1 to 80 characters and no spaces")
+    return text
+
+
+def _check_password(password: str) -> None:
+    if not MIN_PASSWORD <= len(password) <= 500:
+        raise InputError(f"a password has at least {MIN_PASSWORD} characters")
+
+
+class Branches:
+    """Which branches a caller is in (the port ``backend.core.http.BranchDirectory``), and the accounts' sign-in."""
+
+    def __init__(self, database: Database, *, key: str, ttl: int, seconds: float = 5.0) -> None:
+        self._database = database
+        self._cookie = SignedCookie(key, purpose="branch", ttl=ttl)
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._known: tuple[tuple[str, tuple[Network, ...]], ...] = ()
+        self._read_at = float("-inf")
+        self.ttl = ttl
+
+    def branches(self, address: str, cookie: str | None) -> frozenset[str]:
+        """The branches of a caller at this address, or with this session cookie."""
+        by_address = {code for code, networks in self._networks() if in_networks(address, networks)}
+        signed_in = self.session(cookie) if cookie else None
+        return frozenset(by_address | ({signed_in.account.branch} if signed_in else set()))
+
+    def _networks(self) -> tuple[tuple[str, tuple[Network, ...]], ...]:
+        """Networks of the open branches, read again at most every few seconds (every call asks)."""
+        with self._lock:
+            if time.monotonic() - self._read_at > self._seconds:
+                with self._database.read() as session:
+                    listed = store.branches(session)
+                self._known = tuple((one.code, parse_networks(one.networks)) for one in listed if one.active)
+                self._read_at = time.monotonic()
+            return self._known
+
+    def sign_in(self, username: str, password: str) -> str:
+        """The cookie of a new session.
+
+        :raises Unauthenticated: for a wrong name or password (which of the two is not told).
+        """
+        with self._database.read() as session:
+            row = store.account_row(session, username.strip().lower()[:80])
+        verified = _verify(row.password_hash if row else _NOBODY, password)
+        if row is None or not row.active or not verified:
+            raise Unauthenticated("用户名或密码不正确。")
+        secret, moment = secrets.token_urlsafe(32), now()
+        with self._database.begin() as session:
+            store.forget_ended_sessions(session, moment - timedelta(days=30))
+            session.add(
+                SessionRow(
+                    secret_hash=_digest(secret), account_id=row.id, csrf=secrets.token_urlsafe(24),
+                    created_at=moment, expires_at=moment + timedelta(seconds=self.ttl),
+                )
+            )  # fmt: skip
+        return self._cookie.write(secret)
+
+    def session(self, cookie: str) -> BranchSession | None:
+        """Whose cookie this is; None when it is forged, too old or signed out."""
+        secret = self._cookie.read(cookie)
+        if not isinstance(secret, str):
+            return None
+        with self._database.read() as session:
+            found = store.live_session(session, _digest(secret), now())
+        return BranchSession(account=store.account(found[1]), csrf=found[0].csrf) if found else None
+
+    def sign_out(self, cookie: str) -> None:
+        secret = self._cookie.read(cookie)
+        if isinstance(secret, str):
+            with self._database.begin() as session:
+                store.revoke_session(session, _digest(secret), now())
+
+
+def _verify(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,164 @@
+"""Adapters between domains that do not know each other: one small class a port."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from backend.chat.handoff import RequestStatus
+from backend.consortium import members
+from backend.core.access import Caller, Staff
+from backend.core.db import Database
+from backend.delivery.board import QueueBoard, RequestProgress
+from backend.delivery.values import HoldingRef, ItemRef
+from backend.desk import knowledge
+from backend.desk.ports import Move, QueuePage
+from backend.desk.values import KnowledgeEntry, KnowledgeState
+from backend.search.engine import SearchEngine
+from backend.search.values import SearchRequest
+from indexer.catalogue import Catalogue
+from indexer.ingest import IngestOptions, ingest
+from indexer.records import StoredItem
+
+
+class EngineItems:
+    """Delivery's port ``ItemLookup`` over the search engine, made when first used (it loads the model)."""
+
+    def __init__(self, engine: Callable[[], SearchEngine]) -> None:
+        self._engine = engine
+
+    def item(self, record_id: str, audiences: frozenset[str]) -> ItemRef | None:
+        """The record, when the caller may see it."""
+        found = self._engine().item(record_id, audiences)
+        return item_ref(found) if found else None
+
+    def match(self, citation: str, audiences: frozenset[str]) -> Sequence[ItemRef]:
+        """Records that a citation may mean: those that share a known-item key or the title with it, best first."""
+        page = self._engine().search(SearchRequest(q=citation, size=3), audiences)
+        found = [self._engine().item(hit.id, audiences) for hit in page.hits if "完全" in hit.why or "题名" in hit.why]
+        return [item_ref(item) for item in found if item]
+
+
+def item_ref(item: StoredItem) -> ItemRef:
+    """What a request keeps of an item."""
+    identifiers = {identifier.scheme: identifier.value for identifier in reversed(item.identifiers)}
+    return ItemRef(
+        id=item.id,
+        title=item.title,
+        kind=item.kind,
+        creators=item.creators,
+        publisher=item.publisher,
+        year=item.year,
+        isbn=identifiers.get("isbn", ""),
+        issn=identifiers.get("issn", ""),
+        extent=str(item.metadata.get("extent", "")),
+        holdings=tuple(
+            HoldingRef(
+                member=holding.member,
+                call_number=holding.call_number,
+                location=holding.location,
+                available=holding.available,
+                loanable=holding.loanable,
+                copyable=holding.copyable,
+            )
+            for holding in item.holdings
+        ),
+    )
+
+
+class ChatRequests:
+    """Chat's port ``RequestDesk`` over delivery."""
+
+    def __init__(self, progress: RequestProgress) -> None:
+        self._progress = progress
+
+    def status(self, number: str, *, caller: Caller) -> RequestStatus | None:
+        found = self._progress.status(number, caller=caller)
+        return RequestStatus(**dataclasses.asdict(found)) if found else None
+
+    def recent(self, *, caller: Caller, limit: int) -> list[RequestStatus]:
+        return [RequestStatus(**dataclasses.asdict(one)) for one in self._progress.recent(caller=caller, limit=limit)]
+
+
+class DeskBoard:
+    """The desk's port ``Board`` over delivery's queue."""
+
+    def __init__(self, board: QueueBoard) -> None:
+        self._board = board
+
+    def queue(self, *, staff: Staff, view: str, query: str, page: int, size: int) -> QueuePage:
+        found = self._board.queue(staff=staff, view=view, query=query, page=page, size=size)
+        return QueuePage(requests=found.requests, total=found.total, counts=found.counts)
+
+    def request(self, number: str, *, staff: Staff) -> Mapping[str, Any]:
+        return self._board.request(number, staff=staff)
+
+    def move(self, number: str, move: Move, *, staff: Staff) -> Mapping[str, Any]:
+        return self._board.move(number, move, staff=staff)
+
+
+class KnowledgeIndex:
+    """The desk's port ``KnowledgeSink``: published answers are a collection of FAQ documents, loaded as a whole."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, build: Callable[[], object], directory: Path) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._build = build
+        self._directory = directory
+
+    def publish(self, entry: KnowledgeEntry) -> None:
+        """Make the entry (and every published one) searchable."""
+        self._reload()
+
+    def withdraw(self, entry_id: str) -> None:
+        """Let the entry no longer be found."""
+        self._reload()
+
+    def _reload(self) -> None:
+        with self._database.read() as session:
+            written = knowledge.entries(session, member=None)
+        published = [entry for entry in written if entry.state is KnowledgeState.PUBLISHED]
+        path = self._directory / "knowledge.jsonl"
+        lines = [json.dumps(_document(entry), ensure_ascii=False) for entry in published]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options = IngestOptions(collection="knowledge", kind="faq", complete=True, label="馆员解答")
+        ingest(self._catalogue, [str(path)], options)
+        self._build()
+
+
+def _document(entry: KnowledgeEntry) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "title": entry.question,
+        "text": entry.answer,
+        "kind": "faq",
+        "date": entry.updated_at.date().isoformat(),
+        "metadata": {"member": entry.member} if entry.member else {},
+    }
+
+
+class MemberNames:
+    """Codes to names, for answers and pages; read from the database at most every ``seconds``."""
+
+    def __init__(self, database: Database, *, seconds: float = 10.0) -> None:
+        self._database = database
+        self._seconds = seconds
+        self._names: dict[str, str] = {}
+        self._read = 0.0
+
+    def all(self) -> Mapping[str, str]:
+        """Every code with its name."""
+        self("")
+        return self._names
+
+    def __call__(self, code: str) -> str:
+        """The member's name; the code itself for one that is not a member."""
+        if code not in self._names or time.monotonic() - self._read > self._seconds:
+            with self._database.read() as session:
+                self._names = {member.code: member.name for member in members.list_members(session)}
+            self._read = time.monotonic()
+        return self._names.get(code, code)
