@@ -212,6 +212,10 @@ class LexicalReader:
         """Items by words, best first."""
         return self._found("items", self._ranked("items", words, narrow), "number", limit)
 
+    def matching(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> set[int]:
+        """Numbers of up to ``limit`` items that hold enough of the question, unranked."""
+        return {int(key) for key in self._found("items", self._matching("items", words, narrow), "number", limit).keys}
+
     def passages(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> Found:
         """Passages by words; keys are ``number << 20 | ordinal``."""
         return self._found("passages", self._ranked("passages", words, narrow), "key", limit)
