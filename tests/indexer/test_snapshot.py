@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import indexer
-from indexer.build import build, needs_compaction
+from indexer.build import build, compact_when_needed, needs_compaction
 from indexer.snapshot import SnapshotStore, WriterBusy
 from tests.search.library import FakeCatalogue, HashingEmbedder, item
 
@@ -58,3 +58,19 @@ def test_status_tells_what_serves(tmp_path: Path) -> None:
     assert (status["snapshot"], status["items"], status["refused"]) == (report.snapshot, 1, {})
     assert store.verify() == report.snapshot
     assert needs_compaction(store.current().manifest) == ""
+
+
+def test_compaction_happens_when_needed_and_once_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, catalogue, embedder = SnapshotStore(tmp_path), FakeCatalogue(), HashingEmbedder()
+    assert compact_when_needed(catalogue, store, embedder) is None
+    monkeypatch.setattr("indexer.merging.SMALL", 0)
+    for number in range(4):
+        catalogue.put(item(f"i{number}", f"书{number}", f"书{number}的内容"))
+        build(catalogue, store, embedder)
+    assert compact_when_needed(catalogue, store, embedder) is None
+    monkeypatch.setattr("indexer.build.MAX_SEGMENTS", 3)
+    with store.rebuilding():
+        assert compact_when_needed(catalogue, store, embedder) is None
+    report = compact_when_needed(catalogue, store, embedder)
+    assert report is not None
+    assert (report.items, report.embedded, store.status()["segments"]) == (4, 0, 1)
