@@ -62,6 +62,22 @@ def test_gb7714_2015(item: StoredItem, expected: str) -> None:
     assert cite(item, "gb7714-2015", today=DAY).text == expected
 
 
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (CASES[0][0], "许军林. 地市级区域图书馆联盟建设研究[M]. 成都：西南交通大学出版社，2011."),
+        (CASES[3][0], "GB/T 7714—2015 信息与文献 参考文献著录规则[S]."),
+        (CASES[4][0], "新馆开放[N/OL]. (2025-03-01)[2026-01-02]. https://example.org/a."),
+        (
+            replace(CASES[2][0], creators=("Godard, Jean-Luc", "Smith, John")),
+            "Godard J-L, Smith J. Libraries[M]. Press, 2011.",
+        ),
+    ],
+)
+def test_gb7714_2025(item: StoredItem, expected: str) -> None:
+    assert cite(item, "gb7714-2025", today=DAY).text == expected
+
+
 def test_csl_json_round_trips() -> None:
     made = json.loads(cite(BOOK, "csl-json").text)[0]
     assert (made["type"], made["title"], made["publisher-place"]) == ("book", BOOK.title, "成都")
