@@ -17,6 +17,9 @@ from sqlalchemy.orm import Session
 
 from backend import migrations
 from backend.answer.answerer import Answerer
+from backend.answer.model import Limits, build_supervisor
+from backend.answer.modelled import Modelled
+from backend.answer.prompt import load
 from backend.chat import routes as chat_routes
 from backend.chat.ask import ask
 from backend.chat.turn import Chat
@@ -30,8 +33,11 @@ from backend.core.events import EventBus, InProcessBus, RedisBus
 from backend.core.limits import InProcessLimiter, Limiter, RedisLimiter, Unlimited
 from backend.core.settings import Settings
 from backend.core.tokens import VisitorTokens
+from backend.delivery import iso18626_routes
 from backend.delivery import routes as delivery_routes
 from backend.delivery.board import QueueBoard, RequestProgress
+from backend.delivery.copyright import CopyrightLedger
+from backend.delivery.iso18626_receive import Exchange
 from backend.delivery.requests import Rules
 from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
@@ -130,7 +136,19 @@ class Services:
 
     @cached_property
     def answerer(self) -> Answerer:
-        return Answerer(self.engine, names=self.member_names)
+        return Answerer(self.engine, names=self.member_names, modelled=self._modelled())
+
+    def _modelled(self) -> Modelled | None:
+        """The configured models under their supervisor; None: every answer is extractive."""
+        settings = self.settings
+        supervisor = build_supervisor(
+            model=settings.chat_model,
+            fallback=settings.chat_fallback_model,
+            base_url=settings.chat_base_url,
+            api_key=settings.chat_api_key.get_secret_value(),
+            limits=Limits(first_token=settings.chat_first_token_timeout, whole=settings.chat_timeout),
+        )
+        return Modelled(supervisor, load("answer")) if supervisor else None
 
     @cached_property
     def desk(self) -> LiveDesk:
@@ -160,7 +178,23 @@ class Services:
 
     @cached_property
     def delivery_rules(self) -> Rules:
-        return Rules()
+        open_limit = None if self.settings.rate_limit == "off" else 20
+        return Rules(open_limit=open_limit, copyright=CopyrightLedger())
+
+    @cached_property
+    def items(self) -> EngineItems:
+        return EngineItems(lambda: self.engine)
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """The ISO 18626 endpoint; without a configured symbol it answers for whichever symbol a partner addresses."""
+        configured = "iso18626_symbol" in self.settings.model_fields_set
+        return Exchange(
+            database=self.database,
+            lookup=self.items,
+            rules=self.delivery_rules,
+            own_symbol=self.settings.iso18626_symbol if configured else "",
+        )
 
     @cached_property
     def knowledge(self) -> KnowledgeIndex:
@@ -172,7 +206,8 @@ class Services:
             consortium_routes.router(self.database, self.visitor_tokens),
             search_routes.router(self.engine),
             chat_routes.build_router(self.chat),
-            delivery_routes.router(self.database, EngineItems(lambda: self.engine), self.delivery_rules),
+            delivery_routes.router(self.database, self.items, self.delivery_rules),
+            iso18626_routes.router(self.exchange),
             desk_pages.router(
                 self.database,
                 bus=self.bus,

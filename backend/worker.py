@@ -11,8 +11,9 @@ import threading
 from types import FrameType
 
 from backend.composition import Services
-from backend.core.jobs import Runner
+from backend.core.jobs import Handler, Runner
 from backend.delivery import steps
+from backend.delivery.iso18626_send import Sender
 from backend.delivery.notices import SmtpMailer
 from backend.enterprise import step as alert_step
 from backend.wiring import EngineChanges
@@ -22,8 +23,11 @@ def runner(services: Services) -> Runner:
     """The runner of every kind of step this program has."""
     settings = services.settings
     mailer = SmtpMailer(url=settings.smtp_url, sender=settings.mail_from) if settings.smtp_url else None
-    handlers = {
+    handlers: dict[str, Handler] = {
         **steps.handlers(services.database, services.delivery_rules, mailer),
+        "delivery.peer": Sender(
+            database=services.database, rules=services.delivery_rules, own_symbol=settings.iso18626_symbol
+        ),
         **alert_step.handlers(
             services.database, EngineChanges(services.catalogue), services.branch_shelf, services.words
         ),

@@ -97,7 +97,8 @@ def agreement_add(
         added = members.add_agreement(
             session, requester=requester, supplier=supplier, service=service, price_fen=round(price * 100),
             page_price_fen=round(page_price * 100), max_pages=max_pages, max_per_month=max_per_month,
-            valid_from=valid_from.date() if valid_from else None, valid_until=valid_until.date() if valid_until else None,
+            valid_from=valid_from.date() if valid_from else None,
+            valid_until=valid_until.date() if valid_until else None,
         )  # fmt: skip
     console.out.print(f"agreement: {added.supplier} supplies {added.service} to {added.requester}", markup=False)
 

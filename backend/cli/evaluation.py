@@ -2,8 +2,68 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from backend.cli import common, console
+from backend.composition import Services
+from backend.core.access import PUBLIC
+from backend.core.settings import load_settings
+from backend.search.evaluation import (
+    compare,
+    evaluate_retrieval,
+    load_report,
+    read_passages,
+    read_questions,
+    save_report,
+)
+from backend.search.values import SearchRequest
+from indexer.ingest import IngestOptions, ingest
+
+PassagesOption = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="JSONL: id, title, text")]
+QuestionsOption = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="JSONL: id, question, passage_ids")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the groups."""
+    group = typer.Typer(help="Measure quality on named data.", no_args_is_help=True)
+    group.command("retrieval")(retrieval_command)
+    app.add_typer(group, name="eval")
+
+
+def retrieval_command(
+    passages: PassagesOption,
+    questions: QuestionsOption,
+    save: Annotated[Path | None, typer.Option(help="keep the report, to compare with later")] = None,
+    against: Annotated[
+        Path | None, typer.Option("--compare", exists=True, dir_okay=False, help="a kept report to compare with")
+    ] = None,
+    as_json: common.JsonOption = False,
+) -> None:
+    """Index the passages in an index of their own, ask every question, print R@1/5/10, MRR and nDCG."""
+    known, asked = read_passages(passages), read_questions(questions)
+    settings = load_settings()
+    with tempfile.TemporaryDirectory(prefix="lianwen-eval-") as directory:
+        apart = settings.model_copy(update={"data_dir": Path(directory), "database_url": ""})
+        services = Services(apart, progress=console.progress())
+        services.__dict__["embedder"] = Services(settings).embedder  # the prepared model, not one prepared anew
+        ingest(services.catalogue, [str(passages)], IngestOptions(collection="eval", kind="document"))
+        services.build_index()
+
+        def find(question: str) -> list[str]:
+            page = services.engine.search(SearchRequest(q=question, size=10), frozenset({PUBLIC}))
+            return [hit.source_id for hit in page.hits]
+
+        described = {"model": services.embedder.name, "fingerprint": services.embedder.fingerprint}
+        report = evaluate_retrieval(find, known, asked, settings=described)
+        services.close()
+    if save:
+        save_report(report, save)
+    difference = compare(load_report(against), report) if against else None
+    if as_json:
+        console.print_json(report.model_dump(mode="json"))
+        return
+    for line in [*report.lines(worst=10), *(difference.lines() if difference else [])]:
+        console.out.print(line, markup=False)

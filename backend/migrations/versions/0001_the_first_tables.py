@@ -80,6 +80,28 @@ def upgrade() -> None:
         batch_op.create_index("ix_core_job_due", ["parked", "due_at"], unique=False)
 
     op.create_table(
+        "delivery_ill_received",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("peer", sa.String(length=80), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("request_id", sa.String(length=200), nullable=False),
+        sa.Column("sender_time", backend.core.db.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("received_at", backend.core.db.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_ill_received")),
+        sa.UniqueConstraint("peer", "digest", name=op.f("uq_delivery_ill_received_peer_digest")),
+    )
+    with op.batch_alter_table("delivery_ill_received", schema=None) as batch_op:
+        batch_op.create_index("ix_delivery_ill_received_request", ["peer", "request_id"], unique=False)
+
+    op.create_table(
+        "delivery_ill_sent",
+        sa.Column("history_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("peer", sa.String(length=80), nullable=False),
+        sa.Column("sent_at", backend.core.db.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("history_id", "peer", name=op.f("pk_delivery_ill_sent")),
+    )
+    op.create_table(
         "delivery_request",
         sa.Column("number", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
@@ -733,6 +755,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_delivery_request_created_at"))
 
     op.drop_table("delivery_request")
+    op.drop_table("delivery_ill_sent")
+    with op.batch_alter_table("delivery_ill_received", schema=None) as batch_op:
+        batch_op.drop_index("ix_delivery_ill_received_request")
+
+    op.drop_table("delivery_ill_received")
     with op.batch_alter_table("core_job", schema=None) as batch_op:
         batch_op.drop_index("ix_core_job_due")
 
