@@ -33,8 +33,12 @@ _LIBRARIAN = re.compile(
     r"^(人工|人工服务|人工客服|馆员|转人工)$|我要投诉|"
     r"(talk|speak|chat|connect)( me)?( to| with)? (a |an |the )?(librarian|human|person|agent|staff|real person)"
 )
-_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]{2,4}-?)?\d{4,}(?:-\d+)*(?![A-Za-z0-9])")
+# Numbers as delivery gives them (LW-WD46-7XDT6: no 0, 1, I, L, O, U), and those of other systems.
+_MARK = "[2-9A-HJKMNP-TV-Za-hjkmnp-tv-z]"
+_OUR_NUMBER = rf"(?<![A-Za-z0-9])[Ll][Ww]-?{_MARK}{{4}}-?{_MARK}{{5}}(?![A-Za-z0-9])"
+_NUMBER = re.compile(_OUR_NUMBER + r"|(?<![A-Za-z0-9])(?:[A-Za-z]{2,4}-?)?\d{4,}(?:-\d+)*(?![A-Za-z0-9])")
 _STATUS = re.compile(
+    _OUR_NUMBER + r"|"
     r"(我的?|之前|上次|刚才|那个|这个|昨天|前天)[^。？?]{0,12}(申请|请求|预约|传递|订单|互借|预借)[^。？?]{0,12}"
     r"(到哪|哪一?步|进度|状态|怎么样了|怎样了|如何了|处理|到了吗|好了吗|什么情况|进展|批了|查)|"
     r"(申请|请求|互借|传递|单)号?[^。？?]{0,4}[A-Za-z]*-?\d{4,}[^。？?]{0,12}|查(一下|询)?我?的?(申请|请求|互借|传递)(进度|状态)|"
