@@ -17,7 +17,7 @@ from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.values import HoldingRef, ItemRef
 from backend.desk import knowledge
 from backend.desk.ports import Move, QueuePage
-from backend.desk.values import KnowledgeEntry, KnowledgeState
+from backend.desk.values import KnowledgeEntry
 from backend.enterprise.library import ChangedItem
 from backend.search.engine import SearchEngine
 from backend.search.values import SearchRequest
@@ -101,6 +101,9 @@ class DeskBoard:
     def move(self, number: str, move: Move, *, staff: Staff) -> Mapping[str, Any]:
         return self._board.move(number, move, staff=staff)
 
+    def notices(self, *, staff: Staff) -> Sequence[Mapping[str, str]]:
+        return self._board.notices(staff=staff)
+
 
 class KnowledgeIndex:
     """The desk's port ``KnowledgeSink``: published answers are a collection of FAQ documents, loaded as a whole."""
@@ -121,8 +124,7 @@ class KnowledgeIndex:
 
     def _reload(self) -> None:
         with self._database.read() as session:
-            written = knowledge.entries(session, member=None)
-        published = [entry for entry in written if entry.state is KnowledgeState.PUBLISHED]
+            published = knowledge.published(session)
         path = self._directory / "knowledge.jsonl"
         lines = [json.dumps(_document(entry), ensure_ascii=False) for entry in published]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
