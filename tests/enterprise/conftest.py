@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -60,15 +61,25 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
     return SearchEngine(store, catalogue, embedder)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'test.sqlite3'}")
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with both branches, made once: tables and password hashes take their time."""
+    path = tmp_path_factory.mktemp("prepared") / "test.sqlite3"
+    made = Database(f"sqlite:///{path}")
     Base.metadata.create_all(made.engine)
     with made.begin() as session:
         branches.add_branch(session, "ACME", name="示例企业分馆", networks=["10.20.0.0/16"])
         branches.add_branch(session, "OTHER", name="另一分馆", networks=["10.30.0.0/16"])
         branches.add_account(session, "ACME", "acme", password=PASSWORD, name="示例企业")
         branches.add_account(session, "OTHER", "other", password=PASSWORD)
+    made.close()
+    return path
+
+
+@pytest.fixture
+def database(prepared: Path, tmp_path: Path) -> Iterator[Database]:
+    shutil.copy(prepared, tmp_path / "test.sqlite3")
+    made = Database(f"sqlite:///{tmp_path / 'test.sqlite3'}")
     yield made
     made.close()
 
