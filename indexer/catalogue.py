@@ -387,6 +387,32 @@ class CatalogueBatch:
         )
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
+    def decide(
+        self, collection: str, keys: Sequence[tuple[str, str]], cluster_key: str, *, reason: str, staff: str, now: float
+    ) -> list[tuple[str, str]]:
+        """Give entries (member, source id) a cluster key for good; returns (item id, payload) of each that exists."""
+        touched = []
+        for member, source_id in keys:
+            said = {"collection": collection, "member": member, "source_id": source_id}
+            here = [decisions.c[name] == value for name, value in said.items()]
+            self._connection.execute(delete(decisions).where(*here))
+            row = {**said, "cluster_key": cluster_key, "reason": reason, "staff": staff, "decided": now}
+            self._connection.execute(insert(decisions).values(**row))
+            there = [entries.c[name] == value for name, value in said.items()]
+            query = select(entries.c.item_id, entries.c.payload).where(*there)
+            touched += [(found[0], found[1]) for found in self._connection.execute(query)]
+        return touched
+
+    def move(self, collection: str, keys: Sequence[tuple[str, str]], *, cluster_key: str, item_id: str) -> None:
+        """Make entries (member, source id) part of an item."""
+        for member, source_id in keys:
+            there = (entries.c.collection == collection) & (entries.c.member == member)
+            self._connection.execute(
+                update(entries)
+                .where(there, entries.c.source_id == source_id)
+                .values(cluster_key=cluster_key, item_id=item_id)
+            )
+
     def items_by_key(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
         """The item that entries of these cluster keys belong to, by key."""
         query = select(entries.c.cluster_key, func.min(entries.c.item_id)).where(

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import pymarc
 from pymarc.exceptions import PymarcException
 
-from indexer.sources.repair import layout, rebuilt
+from indexer.sources.repair import Layout, layout, rebuilt
 
 RECORD_END = b"\x1d"
 FIELD_END = b"\x1e"
@@ -127,7 +127,7 @@ def parse(raw: RawRecord) -> Parsed:
     remark = ""
     try:
         found = layout(raw.content)
-        content = rebuilt(found, codec)
+        content = _as_it_is(raw.content) if found.sound and _is_plain(found, codec, why) else rebuilt(found, codec)
         remark = "" if found.sound else "目录与字段的位置不符，已按字段次序读取"
     except ValueError as error:
         if codec not in (None, "utf-8"):
@@ -149,6 +149,15 @@ def parse(raw: RawRecord) -> Parsed:
     if not marc.fields:
         raise ValueError("记录里没有字段")
     return Parsed(marc=marc, encoding=encoding, why=why, remark=remark)
+
+
+def _is_plain(found: Layout, codec: str | None, why: str) -> bool:
+    """Is it UTF-8 throughout, with ASCII indicators, so that pymarc can have it as it is?"""
+    return codec == "utf-8" and "无效" not in why and all(field[:2].isascii() for _, field in found.fields)
+
+
+def _as_it_is(content: bytes) -> bytes:
+    return b"%05d" % min(len(content), 99_999) + content[5:9] + b"a" + content[10:]
 
 
 def detect_encoding(content: bytes) -> tuple[str, str]:
