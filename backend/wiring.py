@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from backend.delivery.values import HoldingRef, ItemRef
 from backend.desk import knowledge
 from backend.desk.ports import Move, QueuePage
 from backend.desk.values import KnowledgeEntry
+from backend.enterprise.library import ChangedItem
 from backend.search.engine import SearchEngine
 from backend.search.values import SearchRequest
 from indexer.catalogue import Catalogue
 from indexer.ingest import IngestOptions, ingest
-from indexer.records import StoredItem
+from indexer.records import IndexItem, StoredItem
 
 
 class EngineItems:
@@ -164,3 +165,23 @@ class MemberNames:
                 self._names = {member.code: member.name for member in members.list_members(session)}
             self._read = time.monotonic()
         return self._names.get(code, code)
+
+
+class EngineChanges:
+    """The enterprise branches' port ``Changes`` over the catalogue."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def head(self) -> int:
+        return self._catalogue.head_revision()
+
+    def after(self, revision: int) -> Iterator[ChangedItem]:
+        """Every item that changed, as it is now; withdrawn ones are no news."""
+        for change in self._catalogue.changes(after=revision):
+            if isinstance(change, IndexItem):
+                item = change.item
+                yield ChangedItem(
+                    id=item.id, kind=item.kind, title=item.title, text=item.text, audience=item.audience,
+                    revision=item.revision,
+                )  # fmt: skip
