@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from backend.delivery.values import ItemRef
 
 _ISBN = re.compile(r"(?<![0-9])(97[89][- ]?)?(\d[- ]?){9}[\dXx](?![0-9])")
-_ISSN = re.compile(r"(?<![0-9])\d{4}-\d{3}[\dXx](?![0-9])")
+_ISSN = re.compile(r"(?<![0-9-])\d{4}-\d{3}[\dXx](?![0-9-])")
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>，。；]+")
 _YEAR = re.compile(r"(?<![0-9])(1[5-9]\d{2}|20\d{2})(?![0-9])")
 _PAGES = re.compile(r"(?:[:：]\s*|pp?\.\s*|第)(\d{1,5}\s*[-–—~～]\s*\d{1,5})\s*页?", re.IGNORECASE)

@@ -1,0 +1,34 @@
+"""What a deployment decides about delivery, and the ports it may fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from backend.delivery.models import RequestRow
+from backend.delivery.routing import Policy
+from backend.delivery.values import RequestDraft
+from backend.delivery.views import Download
+
+
+class CopyrightGuard(Protocol):
+    """Port: the copyright ledger. Raises :class:`Conflict` with the reason and the alternative."""
+
+    def at_request(self, session: Session, draft: RequestDraft) -> None: ...
+
+    def at_supply(self, session: Session, row: RequestRow, *, pages: int | None, share: float | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a deployment decides. ``open_limit`` None: no limit (benchmarks). ``erase_after`` closing."""
+
+    policy: Policy | None = None
+    open_limit: int | None = 20
+    erase_after: timedelta = timedelta(days=90)
+    loan_days: int = 30
+    copyright: CopyrightGuard | None = None
+    download: Download | None = None
