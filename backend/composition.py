@@ -17,6 +17,9 @@ from sqlalchemy.orm import Session
 
 from backend import migrations
 from backend.answer.answerer import Answerer
+from backend.answer.model import Limits, build_supervisor
+from backend.answer.modelled import Modelled
+from backend.answer.prompt import load as load_prompt
 from backend.chat import routes as chat_routes
 from backend.chat.ask import ask
 from backend.chat.turn import Chat
@@ -130,7 +133,19 @@ class Services:
 
     @cached_property
     def answerer(self) -> Answerer:
-        return Answerer(self.engine, names=self.member_names)
+        return Answerer(self.engine, names=self.member_names, modelled=self._modelled())
+
+    def _modelled(self) -> Modelled | None:
+        """The configured chat models behind one supervisor; None: answers are extractive."""
+        settings = self.settings
+        supervisor = build_supervisor(
+            model=settings.chat_model,
+            fallback=settings.chat_fallback_model,
+            base_url=settings.chat_base_url,
+            api_key=settings.chat_api_key.get_secret_value(),
+            limits=Limits(first_token=settings.chat_first_token_timeout, whole=settings.chat_timeout),
+        )
+        return Modelled(supervisor, load_prompt("answer")) if supervisor else None
 
     @cached_property
     def desk(self) -> LiveDesk:
