@@ -149,5 +149,5 @@ def _marks(plain: str) -> list[KnownItem]:
 
 
 def folded(text: str) -> str:
-    """``text`` as words are compared: NFKC, lower case, Simplified. For the layers above, which do not know the indexer."""
+    """``text`` as words are compared: NFKC, lower case, Simplified. For layers that do not know the indexer."""
     return fold(text)
