@@ -14,7 +14,7 @@ from backend.answer.intent import read
 from backend.answer.modelled import Dossier, Modelled
 from backend.answer.replies import say
 from backend.answer.sentences import split
-from backend.answer.values import Action, Answer, Intent, Piece, Provenance, Question, Sentence
+from backend.answer.values import Action, Answer, Intent, Piece, Provenance, Question, Sentence, Source
 from backend.answer.writing import material
 from backend.search.query import parse
 from backend.search.values import PassageHit, SearchRequest
@@ -245,12 +245,12 @@ class Answerer:
     def _policy(self, question: Question, evidence: Evidence) -> Answer:
         sources = self._sources(question)
         said = extractive.policy(evidence, question.text, sources, member=question.member, language=question.language)
-        return self._finish(question, said, sources, confidence=evidence.confidence)
+        return self._finish(question, said, sources, confidence=evidence.confidence, near=evidence.hits)
 
     def _said(self, question: Question, compose: Callable[..., list[Sentence]], evidence: Evidence) -> Answer:
         sources = self._sources(question)
         said = compose(evidence, question.text, sources)
-        return self._finish(question, said, sources, confidence=evidence.confidence)
+        return self._finish(question, said, sources, confidence=evidence.confidence, near=evidence.hits)
 
     def _refusal(self, question: Question, evidence: Evidence) -> Answer:
         sources = self._sources(question)
@@ -286,6 +286,7 @@ class Answerer:
         *,
         actions: Sequence[Action] = (),
         confidence: float = 1.0,
+        near: Sequence[PassageHit] = (),
     ) -> Answer:
         listed = sources.listed()
         opens = [
@@ -297,9 +298,18 @@ class Answerer:
             sentences=tuple(said),
             sources=listed,
             actions=(*actions, *opens[:1], self._handoff(question)),
+            suggestions=_suggestions(listed, near),
             provenance=self._provenance(),
             confidence=confidence,
         )
+
+
+def _suggestions(cited: Sequence[Source], near: Sequence[PassageHit]) -> tuple[str, ...]:
+    """Up to three next questions whose answers are known to be there: near questions of the FAQ, who holds a book."""
+    known = {source.id for source in cited}
+    asked = [hit.item.title for hit in near if hit.item.kind == "faq" and hit.item.id not in known]
+    held = [f"《{source.title}》哪里有" for source in cited if source.holdings] if len(cited) > 1 else []
+    return tuple(dict.fromkeys([*asked, *held]))[:3]
 
 
 def _rules(hits: Sequence[PassageHit]) -> list[PassageHit]:

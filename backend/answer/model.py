@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 import httpx
-from langchain.chat_models import init_chat_model
 
 from backend.core.errors import ConfigurationError, UpstreamError
 
@@ -66,6 +65,8 @@ class LangChainModel:
     """Any chat model that LangChain can name (``openai:qwen-plus``), at any OpenAI-compatible address."""
 
     def __init__(self, name: str, *, base_url: str = "", api_key: str = "", limits: Limits | None = None) -> None:
+        from langchain.chat_models import init_chat_model  # seconds to import: only where a model is configured
+
         limits = limits or Limits()
         self.name = name
         options: dict[str, Any] = {"temperature": 0, "timeout": limits.whole, "max_retries": 0, "max_tokens": 1_024}

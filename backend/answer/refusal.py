@@ -30,7 +30,7 @@ class Signals:
 
 
 WEIGHTS = Signals(z=0.55, coverage=3.0, sentence_coverage=3.0, cosine=0.0, lead=0.3, fits=0.3)
-BIAS = -5.2
+BIAS = -4.8
 
 
 def probability(signals: Signals) -> float:
