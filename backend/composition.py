@@ -7,6 +7,7 @@ used, so that a command that only adds a member never loads a model.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,9 @@ from backend.delivery.requests import Rules
 from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
 from backend.enterprise import branches
+from backend.enterprise import routes as enterprise_routes
 from backend.enterprise.branches import Branches
+from backend.enterprise.library import Shelf
 from backend.search import routes as search_routes
 from backend.search.engine import SearchEngine
 from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, MemberNames
@@ -147,6 +150,14 @@ class Services:
     def branch_directory(self) -> Branches:
         return Branches(self.database, key=self.settings.signing_key(), ttl=self.settings.session_ttl)
 
+    def branch_shelf(self, branch: str) -> Shelf:
+        """What an enterprise branch may see."""
+        return Shelf(self.engine, branch)
+
+    def words(self, text: str) -> Sequence[str]:
+        """The index's tokens of a text."""
+        return self.engine.tokeniser.tokens(text)
+
     @cached_property
     def delivery_rules(self) -> Rules:
         return Rules()
@@ -171,6 +182,7 @@ class Services:
                 libraries=self.member_names.all,
                 knowledge=self.knowledge,
             ),
+            enterprise_routes.router(self.database, self.engine, self.branch_directory, self.catalogue.head_revision),
         ]
 
     @property

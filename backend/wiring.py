@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.values import HoldingRef, ItemRef
 from backend.desk import knowledge
 from backend.desk.ports import Move, QueuePage
-from backend.desk.values import KnowledgeEntry, KnowledgeState
+from backend.desk.values import KnowledgeEntry
+from backend.enterprise.library import ChangedItem
 from backend.search.engine import SearchEngine
 from backend.search.values import SearchRequest
 from indexer.catalogue import Catalogue
 from indexer.ingest import IngestOptions, ingest
-from indexer.records import StoredItem
+from indexer.records import IndexItem, StoredItem
 
 
 class EngineItems:
@@ -100,6 +101,9 @@ class DeskBoard:
     def move(self, number: str, move: Move, *, staff: Staff) -> Mapping[str, Any]:
         return self._board.move(number, move, staff=staff)
 
+    def notices(self, *, staff: Staff) -> Sequence[Mapping[str, str]]:
+        return self._board.notices(staff=staff)
+
 
 class KnowledgeIndex:
     """The desk's port ``KnowledgeSink``: published answers are a collection of FAQ documents, loaded as a whole."""
@@ -120,8 +124,7 @@ class KnowledgeIndex:
 
     def _reload(self) -> None:
         with self._database.read() as session:
-            written = knowledge.entries(session, member=None)
-        published = [entry for entry in written if entry.state is KnowledgeState.PUBLISHED]
+            published = knowledge.published(session)
         path = self._directory / "knowledge.jsonl"
         lines = [json.dumps(_document(entry), ensure_ascii=False) for entry in published]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -162,3 +165,23 @@ class MemberNames:
                 self._names = {member.code: member.name for member in members.list_members(session)}
             self._read = time.monotonic()
         return self._names.get(code, code)
+
+
+class EngineChanges:
+    """The enterprise branches' port ``Changes`` over the catalogue."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def head(self) -> int:
+        return self._catalogue.head_revision()
+
+    def after(self, revision: int) -> Iterator[ChangedItem]:
+        """Every item that changed, as it is now; withdrawn ones are no news."""
+        for change in self._catalogue.changes(after=revision):
+            if isinstance(change, IndexItem):
+                item = change.item
+                yield ChangedItem(
+                    id=item.id, kind=item.kind, title=item.title, text=item.text, audience=item.audience,
+                    revision=item.revision,
+                )  # fmt: skip

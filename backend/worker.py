@@ -14,13 +14,21 @@ from backend.composition import Services
 from backend.core.jobs import Runner
 from backend.delivery import steps
 from backend.delivery.notices import SmtpMailer
+from backend.enterprise import step as alert_step
+from backend.wiring import EngineChanges
 
 
 def runner(services: Services) -> Runner:
     """The runner of every kind of step this program has."""
     settings = services.settings
     mailer = SmtpMailer(url=settings.smtp_url, sender=settings.mail_from) if settings.smtp_url else None
-    return Runner(services.database, steps.handlers(services.database, services.delivery_rules, mailer))
+    handlers = {
+        **steps.handlers(services.database, services.delivery_rules, mailer),
+        **alert_step.handlers(
+            services.database, EngineChanges(services.catalogue), services.branch_shelf, services.words
+        ),
+    }
+    return Runner(services.database, handlers)
 
 
 def run(services: Services, *, once: bool = False) -> int:

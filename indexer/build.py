@@ -86,6 +86,19 @@ def compact(
     return build(catalogue, store, embedder, full=True, progress=progress)
 
 
+def compact_when_needed(
+    catalogue: Source, store: SnapshotStore, embedder: PassageEmbedder, *, progress: Progress | None = None
+) -> BuildReport | None:
+    """What a background worker calls now and then; None when there is nothing to do, or another process is at it."""
+    try:
+        reason = needs_compaction(store.current().manifest)
+    except (SnapshotMissing, SnapshotDamaged):
+        return None
+    if not reason or store.is_rebuilding():
+        return None
+    return compact(catalogue, store, embedder, progress=progress)
+
+
 def needs_compaction(manifest: Manifest) -> str:
     """Why a snapshot should be compacted; empty when it need not."""
     total = sum(segment.items for segment in manifest.segments)

@@ -44,7 +44,7 @@ def known_keys(item: StoredItem) -> set[str]:
     keys = {f"id:{squeeze(item.id)}", f"src:{squeeze(item.source_id)}"}
     for identifier in item.identifiers:
         keys.add(f"{identifier.scheme}:{squeeze(identifier.value)}")
-        keys.add(f"any:{squeeze(identifier.value)}")
+        keys |= {f"any:{squeeze(form)}" for form in (identifier.value, identifier.display) if form}
         if identifier.scheme == "standard":
             keys.add(f"stdbase:{squeeze(standard_base(identifier.value))}")
     for title in (item.title, *item.title_variants, *item.romanised):

@@ -120,7 +120,7 @@ class LexicalWriter:
         for passage in entry.passages:
             document = _document(number, entry, filters)
             document.add_unsigned("key", number << PASSAGE_BITS | passage.ordinal)
-            document.add_text("bag", " ".join(self._tokeniser.tokens(f"{passage.context} {passage.text}")))
+            document.add_text("bag", " ".join(self._tokeniser.tokens(f"{passage.context}\n{passage.text}")))
             self._writers["passages"].add_document(document)
 
     def remove(self, item_id: str) -> None:
@@ -150,10 +150,10 @@ class LexicalWriter:
         item, tokens = entry.item, self._tokeniser.tokens
         fields = {
             "title": tokens(item.title),
-            "variant": tokens(" ".join((*item.title_variants, *item.romanised))),
-            "creator": tokens(" ".join(item.creators)),
-            "subject": tokens(" ".join(item.subjects)),
-            "series": tokens(" ".join(item.series)),
+            "variant": tokens("\n".join((*item.title_variants, *item.romanised))),
+            "creator": tokens("\n".join(item.creators)),
+            "subject": tokens("\n".join(item.subjects)),
+            "series": tokens("\n".join(item.series)),
         }
         body = tokens(item.text)
         bag = [*fields["title"], *body] if item.kind != "catalogue" else body
@@ -211,6 +211,10 @@ class LexicalReader:
     def items(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> Found:
         """Items by words, best first."""
         return self._found("items", self._ranked("items", words, narrow), "number", limit)
+
+    def matching(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> set[int]:
+        """Numbers of up to ``limit`` items that hold enough of the question, unranked."""
+        return {int(key) for key in self._found("items", self._matching("items", words, narrow), "number", limit).keys}
 
     def passages(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> Found:
         """Passages by words; keys are ``number << 20 | ordinal``."""

@@ -250,6 +250,14 @@ class SnapshotStore:
             _sweep(self.snapshots, ".whole-*")
             yield
 
+    def is_rebuilding(self) -> bool:
+        """Is a process writing a whole index beside the serving one?"""
+        try:
+            with self._locked("rebuild.lock", wait=False):
+                return False
+        except WriterBusy:
+            return True
+
     @contextlib.contextmanager
     def _locked(self, name: str, *, wait: bool) -> Iterator[None]:
         self.snapshots.mkdir(parents=True, exist_ok=True)

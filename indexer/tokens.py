@@ -20,6 +20,8 @@ jieba.setLogLevel(logging.WARNING)
 _CJK = r"\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U000323af"
 _RUN = re.compile(rf"[{_CJK}]+|(?:(?![{_CJK}])[^\W_])+")
 _HAN = re.compile(rf"[{_CJK}]")
+# Romanising cataloguers put spaces between the words of Chinese titles: they divide nothing.
+_SPACED = re.compile(rf"(?<=[{_CJK}])[ \t]+(?=[{_CJK}])")
 MAX_TOKEN = 64
 """Characters of a token that count: longer runs are no words, and the engine bounds a term's bytes."""
 
@@ -35,7 +37,7 @@ class Tokeniser:
     """jieba search words ∪ character uni- and bigrams. Thread-safe."""
 
     name = "jieba-search+char12"
-    version = f"1 (jieba {jieba.__version__})"
+    version = f"2 (jieba {jieba.__version__})"
 
     def tokens(self, text: str) -> list[str]:
         """Tokens of ``text`` in order of place, with repetitions (their number is the term frequency)."""
@@ -44,7 +46,7 @@ class Tokeniser:
     def folded_tokens(self, folded: str) -> list[str]:
         """Tokens of text that is folded already."""
         found: list[str] = []
-        for run in _RUN.finditer(folded):
+        for run in _RUN.finditer(_SPACED.sub("", folded)):
             piece = run.group()
             if _HAN.match(piece):
                 found.extend(_han_tokens(piece))

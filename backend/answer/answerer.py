@@ -11,14 +11,19 @@ from backend.answer import constraints, extractive, streaming
 from backend.answer.citing import Sources
 from backend.answer.evidence import Evidence, SearchPort, gather, judge
 from backend.answer.intent import read
+from backend.answer.modelled import Dossier, Modelled
 from backend.answer.replies import say
-from backend.answer.sentences import is_step
-from backend.answer.values import Action, Answer, Intent, Language, Piece, Provenance, Question, Sentence
+from backend.answer.sentences import split
+from backend.answer.values import Action, Answer, Intent, Piece, Provenance, Question, Sentence
+from backend.answer.writing import material
 from backend.search.query import parse
 from backend.search.values import PassageHit, SearchRequest
 
 LISTED = 5
 """Items in a list of found items."""
+
+DOSSIER = 6
+"""Sources that a model is given."""
 
 _DOCUMENTS = ("standard", "news", "research", "policy", "faq", "document")
 _KINDS: dict[Intent, tuple[str, ...]] = {
@@ -36,10 +41,12 @@ class Answerer:
         engine: SearchPort,
         *,
         names: Callable[[str], str] = lambda code: code,
+        modelled: Modelled | None = None,
         this_year: Callable[[], int] = lambda: datetime.now(UTC).year,
     ) -> None:
         self.engine = engine
         self._names = names
+        self._modelled = modelled
         self._this_year = this_year
 
     def answer(self, question: Question, audiences: frozenset[str]) -> Answer:
@@ -60,9 +67,34 @@ class Answerer:
     async def stream(self, question: Question, audiences: frozenset[str]) -> AsyncIterator[Piece | Answer]:
         """The answer as it comes, piece by piece; the last value is the finished :class:`Answer`."""
         answer = await asyncio.to_thread(self.answer, question, audiences)
-        for piece in streaming.pieces(answer):
-            yield piece
-        yield answer
+        if self._modelled is None or answer.refused or not answer.sentences:
+            for piece in streaming.pieces(answer):
+                yield piece
+            yield answer
+            return
+        dossier = await asyncio.to_thread(self._dossier, question, answer, audiences)
+        async for value in self._modelled.stream(question, answer, dossier):
+            yield value
+
+    async def close(self) -> None:
+        """Release the connections to the models."""
+        if self._modelled is not None:
+            await self._modelled.close()
+
+    def _dossier(self, question: Question, answer: Answer, audiences: frozenset[str]) -> Dossier:
+        """The extractive answer's sources, and what else was found, as the model may quote them."""
+        kinds = _KINDS.get(question.intent)
+        hits = self.engine.passages(question.text, audiences, limit=DOSSIER, kinds=kinds)
+        items = {source.id: self.engine.item(source.id, audiences) for source in answer.sources}
+        items.update({hit.item.id: hit.item for hit in hits} if question.intent not in _BY_ITEM else {})
+        sources = self._sources(question)
+        made = []
+        for item in [item for item in items.values() if item is not None][:DOSSIER]:
+            sources.number(item)
+            passages = [hit.passage for hit in hits if hit.item.id == item.id]
+            spans = [span for passage in passages for span in split(item.text, start=passage.start, end=passage.end)]
+            made.append(material(item, spans, sources, question.language))
+        return Dossier(materials=tuple(made), sources=sources)
 
     # what needs no evidence
 
@@ -261,7 +293,7 @@ class Answerer:
         ]
         return Answer(
             intent=question.intent,
-            text=_joined(said, question.language),
+            text=streaming.joined(said, question.language),
             sentences=tuple(said),
             sources=listed,
             actions=(*actions, *opens[:1], self._handoff(question)),
@@ -272,9 +304,3 @@ class Answerer:
 
 def _rules(hits: Sequence[PassageHit]) -> list[PassageHit]:
     return [hit for hit in hits if hit.item.kind in ("policy", "faq")]
-
-
-def _joined(said: Sequence[Sentence], language: Language) -> str:
-    """Running text; items and steps on lines of their own."""
-    lines = any(sentence.text.startswith(("《", "1. ")) or is_step(sentence.text) for sentence in said)
-    return ("\n" if lines else "" if language == "zh" else " ").join(sentence.text for sentence in said)

@@ -40,7 +40,7 @@ class Sources:
 
         :raises QuotationError: when one is not exact, or there is none.
         """
-        by_number = {number: item for number, item in self._items.values()}
+        by_number = dict(self._items.values())
         exact = [by_number[c.source].text[c.start : c.end] == c.quote for c in citations]
         if not citations or not all(exact):
             raise QuotationError(f"a sentence without an exact quotation: {text!r}")

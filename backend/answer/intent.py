@@ -21,7 +21,8 @@ _GREETING = re.compile(
     r"(你好|您好|啊|呀|呢|吗|there|[\s，,。.!！?？~])*"
 )
 _THANKS = re.compile(
-    r"(非常|太|多)?(谢谢|感谢|多谢|辛苦)(你|您|了|啦|啊|哦|帮助|[\s，,。.!！~])*|thanks?( you)?( very much| a lot)?[.!\s]*|"
+    r"(非常|太|多)?(谢谢|感谢|多谢|辛苦)(你|您|了|啦|啊|哦|帮助|[\s，,。.!！~])*|thanks?( you)?( very much|"
+    r" a lot)?[.!\s]*|"
     r"(好的|好|明白了?|知道了|ok|okay|再见|拜拜|bye|goodbye)[\s，,。.!！~]*(谢谢你?|thanks)?[\s，,。.!！~]*"
 )
 _ABOUT_SELF = re.compile(
@@ -33,7 +34,7 @@ _LIBRARIAN = re.compile(
     r"^(人工|人工服务|人工客服|馆员|转人工)$|我要投诉|"
     r"(talk|speak|chat|connect)( me)?( to| with)? (a |an |the )?(librarian|human|person|agent|staff|real person)"
 )
-_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]{2,4}-?)?\d{4,}(?:-\d+)*(?![A-Za-z0-9])")
+_NUMBER = re.compile(r"(?<![A-Za-z0-9])LW-?[A-Za-z0-9]{4}-?[A-Za-z0-9]{5}(?![A-Za-z0-9])", re.I)
 _STATUS = re.compile(
     r"(我的?|之前|上次|刚才|那个|这个|昨天|前天)[^。？?]{0,12}(申请|请求|预约|传递|订单|互借|预借)[^。？?]{0,12}"
     r"(到哪|哪一?步|进度|状态|怎么样了|怎样了|如何了|处理|到了吗|好了吗|什么情况|进展|批了|查)|"
@@ -48,7 +49,10 @@ _REQUEST = re.compile(
     r"^(借|预约|申请)(那|这|第)[^。？?]{1,6}(本|册|部|篇)|"
     r"(i (want|would like|need|'d like) to|please|can i|may i|could i) (borrow|request|order|reserve|get a copy)"
 )
-_BOOK_WORDS = r"(图书(?!馆)|书籍|书刊|著作|教材|小说|传记|文集|词典|字典|辞典|期刊|杂志|报纸|画册|绘本|论文集|专著|译本|版本|参考书|工具书)"
+_BOOK_WORDS = (
+    r"(图书(?!馆)|书籍|书刊|著作|教材|小说|传记|文集|词典|字典|辞典|期刊|杂志|报纸|画册|绘本|论文集|"
+    r"专著|译本|版本|参考书|工具书)"
+)
 _FIND = re.compile(
     r"(有没有|有无|有哪些|有什么|找一?下?|查一?下?|推荐|想看|想读|想借|搜一?下?|检索|求)[^。？?]{0,24}"
     + _BOOK_WORDS
@@ -57,13 +61,15 @@ _FIND = re.compile(
     + _BOOK_WORDS[1:-1]
     + r")|(有没有|有|找|查|借到)[^。？?]{0,6}《[^》]+》|^《[^》]+》$|"
     r"关于[^。？?]{1,24}的(书|" + _BOOK_WORDS[1:-1] + r"|资料)|"
-    r"\b(books?|novels?|textbooks?|titles?) (about|on|by|written)|(do you have|any|find|looking for|recommend)\b.*\b(books?|novels?|works)"
+    r"\b(books?|novels?|textbooks?|titles?) (about|on|by|written)|(do you have|any|find|looking for|"
+    r"recommend)\b.*\b(books?|novels?|works)"
 )
 _LOCATE = re.compile(
     r"(哪里|哪儿|哪个馆|哪家馆|哪些馆|哪几个馆|哪个图书馆|哪家图书馆|哪些图书馆|什么地方)(可以|能|还)?(有|借|借到|找到|收藏|馆藏|可借)|"
     r"(索书号|馆藏地|馆藏位置|在哪个?(书架|馆|楼层?)|放在哪|在架|借出(去)?了吗|还有吗|能借吗|可借吗)|"
     r"(《[^》]+》|那本|这本|该书|第.{1,2}本|它)[^。？?]{0,8}(在哪|在不在|有没有|哪里有|哪儿有)|"
-    r"(which|what) librar(y|ies) (has|have|holds?|own)|where (can i (find|borrow|get)|is) .*(book|copy|《|it)|call number"
+    r"(which|what) librar(y|ies) (has|have|holds?|own)|where (can i (find|borrow|get)|is) .*(book|copy|《|it)|"
+    r"call number"
 )
 _POLICY_WORDS = (
     r"(开放时间|开馆|闭馆|开门|关门|几点|借书证|读者证|借阅证|借书卡|校园卡|办证|办卡|退证|押金|借期|借阅期限|借阅规则|借阅权限|"
@@ -76,12 +82,14 @@ _POLICY = re.compile(
     _POLICY_WORDS
     + r"|(可以|能|能不能|可不可以)(带|外借|借走|吃|喝|睡|聊天)|怎么(借|还|办|申请|续|查|预)|如何(借|还|办|申请|续|预)|"
     r"借(书|阅)[^。？?]{0,6}(多久|几天|多长|多少|几本)|(借|还)书|最多(可以|能)?借|"
-    r"\b(open(ing)?|close|hours|renew|overdue|fine|deposit|library card|loan period|borrow how many|interlibrary|photocop|wi-?fi|parking)\b"
+    r"\b(open(ing)?|close|hours|renew|overdue|fine|deposit|library card|loan period|borrow how many|"
+    r"interlibrary|photocop|wi-?fi|parking)\b"
 )
 _INDUSTRY = re.compile(
     r"(国家标准|行业标准|国标|企业标准|标准号|现行标准|(这|那|该)(个|项|份)标准|标准.{0,8}(代替|替代|废止|现行|实施|状态|有效|作废)|"
     r"代替.{0,6}标准|行业(动态|资讯|新闻|发展|趋势)|产业(动态|政策)|最新(进展|动态|消息|研究)|研究成果|专利|市场(规模|行情)|技术要求)|"
-    r"(gb|ts|iso|iec|db\d*|hg|jb|qb|yb|ny|wh|cy)\s*[/／]?\s*[tzTZ]?\s*\d{3,}|\b(standard|superseded|replaced by|industry news)\b"
+    r"(gb|ts|iso|iec|db\d*|hg|jb|qb|yb|ny|wh|cy)\s*[/／]?\s*[tzTZ]?\s*\d{3,}|\b(standard|superseded|replaced by|"
+    r"industry news)\b"
 )
 _STANDARD_NUMBER = re.compile(r"\b(gb|ts|iso|iec|db\d*|hg|jb|qb|yb|ny|wh|cy|q)\s*[/／]?\s*[a-z]{0,4}\s*\d{2,}", re.I)
 _OFF_TOPIC = re.compile(
@@ -91,7 +99,8 @@ _OFF_TOPIC = re.compile(
 )
 _PERSONAL = re.compile(
     r"(?<!我)(?<!本人)(的|他|她|别人|某人|老师|同学|读者|馆员|馆长)[^。？?]{0,6}(手机号|手机|电话号码|家庭住址|住址|身份证号?|借了?(哪些|什么)书|借阅记录|借书记录|密码|私人|邮箱地址)|"
-    r"(谁借(走|了)|被谁借|哪位读者借|借阅人是谁)|\b(who (borrowed|has borrowed)|home address|phone number of|password of)\b"
+    r"(谁借(走|了)|被谁借|哪位读者借|借阅人是谁)|\b(who (borrowed|has borrowed)|home address|phone number of|"
+    r"password of)\b"
 )
 _MY_ACCOUNT = re.compile(
     r"(我(的)?(借了|借阅记录|借书记录|还欠|欠费|罚款多少|密码|账户|账号)|my (loans|account|password|fines))"
@@ -99,7 +108,8 @@ _MY_ACCOUNT = re.compile(
 _INSTRUCTIONS = re.compile(
     r"(忽略|无视|忘记|不要理会|绕过)[^。]{0,12}(指令|提示|规则|要求|设定|限制)|(系统|初始|原始)(提示词?|指令|prompt)|"
     r"(输出|显示|打印|重复|泄露|告诉我|说出)[^。]{0,10}(提示词|系统提示|指令|prompt|密钥|api.?key|secret)|扮演|你现在是|开发者模式|"
-    r"(ignore|disregard|forget|override)\b.{0,40}\b(instructions?|prompts?|rules?)|system prompt|developer mode|jailbreak|"
+    r"(ignore|disregard|forget|override)\b.{0,40}\b(instructions?|prompts?|rules?)|system prompt|developer mode|"
+    r"jailbreak|"
     r"(reveal|print|repeat|show)\b.{0,30}\b(prompt|instructions?|secret|api key)",
     re.I,
 )
@@ -150,7 +160,7 @@ def _intent(folded: str, plain: str) -> Intent:
         return Intent.OFF_TOPIC
     if _LIBRARIAN.search(plain):
         return Intent.LIBRARIAN
-    if _STATUS.search(folded):
+    if _STATUS.search(folded) or _NUMBER.search(folded):
         return Intent.REQUEST_STATUS
     if _PERSONAL.search(folded) or _MY_ACCOUNT.search(folded):
         return Intent.PERSONAL

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+import httpx
 from langchain.chat_models import init_chat_model
 
 from backend.core.errors import ConfigurationError, UpstreamError
@@ -41,8 +43,8 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Restart:
-    """What was streamed so far is void: the next model begins anew."""
+class Attempt:
+    """A model begins: what was streamed before is void."""
 
     model: str
 
@@ -56,6 +58,9 @@ class ChatModel(Protocol):
     def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
         """Chunks of text. :raises ModelFailed: for anything that goes wrong in the library or behind it."""
 
+    async def close(self) -> None:
+        """Release connections."""
+
 
 class LangChainModel:
     """Any chat model that LangChain can name (``openai:qwen-plus``), at any OpenAI-compatible address."""
@@ -64,6 +69,11 @@ class LangChainModel:
         limits = limits or Limits()
         self.name = name
         options: dict[str, Any] = {"temperature": 0, "timeout": limits.whole, "max_retries": 0, "max_tokens": 1_024}
+        self._client: httpx.AsyncClient | None = None
+        if name.startswith("openai:"):
+            # LangChain would share one client among all models and event loops of the process
+            self._client = httpx.AsyncClient(timeout=limits.whole)
+            options["http_async_client"] = self._client
         if base_url:
             options["base_url"] = base_url
         if api_key or base_url:
@@ -73,14 +83,24 @@ class LangChainModel:
         except (ImportError, ValueError, TypeError) as error:
             raise ConfigurationError(f"LIANWEN_CHAT_MODEL {name!r} cannot be used: {error}") from error
 
+    async def close(self) -> None:
+        """Close the connections that are kept open."""
+        if self._client is not None:
+            await self._client.aclose()
+
     async def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+        ended = not self.name.startswith("openai:")  # this protocol always says why it ends; a cut connection does not
         try:
-            async for chunk in self._model.astream(list(messages)):
-                if text := str(chunk.text):
-                    yield text
+            async with aclosing(cast(AsyncGenerator[Any], self._model.astream(list(messages)))) as chunks:
+                async for chunk in chunks:
+                    ended = ended or bool(chunk.response_metadata.get("finish_reason"))
+                    if text := str(chunk.text):
+                        yield text
         except Exception as error:
             # every provider's library has an error tree of its own: this is the boundary that translates them all
             raise ModelFailed(f"{self.name}: {type(error).__name__}") from error
+        if not ended:
+            raise ModelFailed(f"{self.name}: the stream was cut off")
 
 
 @dataclass(slots=True)
@@ -116,8 +136,8 @@ class Supervisor:
     def breaker(self, name: str) -> Breaker:
         return self._breakers.setdefault(name, Breaker())
 
-    async def stream(self, messages: Sequence[Message]) -> AsyncIterator[str | Restart]:
-        """Text, and a :class:`Restart` whenever text already given is void.
+    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[str | Attempt]:
+        """An :class:`Attempt` whenever a model begins (text given before it is void), and text.
 
         :raises ModelFailed: when no model finished.
         """
@@ -128,9 +148,8 @@ class Supervisor:
             for attempt in range(2):
                 if not breaker.closed or time.monotonic() >= until:
                     break
-                if begun:
-                    yield Restart(model.name)
-                    begun = False
+                yield Attempt(model.name)
+                begun = False
                 try:
                     async for text in self._once(model, messages, until):
                         begun = True
@@ -144,6 +163,11 @@ class Supervisor:
                         break
                     await asyncio.sleep(self.limits.retry_pause)
         raise ModelFailed("no chat model finished an answer")
+
+    async def close(self) -> None:
+        """Release the connections of every model."""
+        for model in self.models:
+            await model.close()
 
     async def _once(self, model: ChatModel, messages: Sequence[Message], until: float) -> AsyncIterator[str]:
         stream = model.stream(messages)

@@ -28,7 +28,8 @@ _WANTED: tuple[tuple[Wanted, re.Pattern[str]], ...] = (
     (
         "how_many",
         re.compile(
-            r"多少|几(个|本|册|天|年|次|位|人|种|元|岁|座|名|条|部|层|项|所|家|届|米|公里)|多(长|久|大|高|远|重|宽|深)|\bhow (many|much|long|far|old)\b"
+            r"多少|几(个|本|册|天|年|次|位|人|种|元|岁|座|名|条|部|层|项|所|家|届|米|公里)|多(长|久|大|高|远|重|"
+            r"宽|深)|\bhow (many|much|long|far|old)\b"
         ),
     ),
     (

@@ -50,7 +50,8 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "refusal_next": ("您可以换个说法再问，或转馆员咨询。", "You can rephrase the question or ask a librarian."),
     "no_item": (
         "抱歉，联盟馆藏目录中没有找到符合条件的文献。可以请馆员代查，或向图书馆荐购。",
-        "Sorry, nothing in the consortium's catalogue matches. A librarian can look further, or you can suggest a purchase.",
+        "Sorry, nothing in the consortium's catalogue matches. "
+        "A librarian can look further, or you can suggest a purchase.",
     ),
     "which_item": (
         "请告诉我是哪一种文献：题名、ISBN 或作者都可以。",

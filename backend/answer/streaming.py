@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from backend.answer.values import Answer, Piece, Sentence
+from backend.answer.sentences import is_step
+from backend.answer.values import Answer, Language, Piece, Sentence
 
 
 def pieces(answer: Answer) -> Iterator[Piece]:
@@ -53,3 +54,13 @@ def _deltas(answer: Answer) -> Iterator[str]:
         at = end
     if answer.text[at:]:
         yield answer.text[at:]
+
+
+def joined(said: Sequence[Sentence], language: Language) -> str:
+    """The sentences as one text: running, or items and steps on lines of their own."""
+    return joiner(said, language).join(sentence.text for sentence in said)
+
+
+def joiner(said: Sequence[Sentence], language: Language) -> str:
+    lines = any(sentence.text.startswith("《") or is_step(sentence.text) for sentence in said)
+    return "\n" if lines else "" if language == "zh" else " "

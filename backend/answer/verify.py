@@ -1,8 +1,9 @@
 """Does a quotation support a sentence? Pure and strict: what cannot be shown is not said.
 
 Each clause of a sentence must be found, in its order, in one line of what it cites (a sentence of a quotation, or one
-member's holding of a cited record). What remains may only be glue (根据, 因此, 的 …). On top of that every number with its
-unit must be in the quotations, and no word that turns the meaning (不, 未, 禁止, 仅 …) may have been added or left out.
+member's holding of a cited record). What remains may only be glue (根据, 因此, 的 …). On top of that every number
+with its unit must be in the quotations, and no word that turns the meaning (不, 未, 禁止, 仅 …) may have been added or
+left out.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _GLUE_WORDS = re.compile(
     r"\b(?:according to|the|and|is|are|was|were|of|in|on|at|to|a|an|it|its|this|that|by|for|as|from|also|which)\b"
 )
 _GLUE = set(
-    "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊您您们它他她们中里上下时约共即某各 "
+    "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊您们它他她们中里上下时约共即某各 "
 )
 _MARKUP = re.compile(r"[*_`#>|~\"'“”‘’《》〈〉「」『』（）()\[\]【】、·・—\-–…\s]+|(?<!\d)\.|\.(?!\d)")
 _SHORT = 2

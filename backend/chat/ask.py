@@ -32,9 +32,12 @@ def ask(
 
 async def _last(answerer: Answerer, question: Question, audiences: frozenset[str]) -> Answer:
     last: Answer | None = None
-    async for value in answerer.stream(question, audiences):
-        if isinstance(value, Answer):
-            last = value
+    try:
+        async for value in answerer.stream(question, audiences):
+            if isinstance(value, Answer):
+                last = value
+    finally:
+        await answerer.close()
     if last is None:
         raise LianwenError("回答没有完成。")
     return last

@@ -49,7 +49,13 @@ class Desk(Protocol):
     """What chat asks of the librarians' desk."""
 
     def open_ticket(
-        self, *, conversation_id: str, caller: Caller, transcript: Sequence[TranscriptLine], note: str
+        self,
+        *,
+        conversation_id: str,
+        caller: Caller,
+        transcript: Sequence[TranscriptLine],
+        note: str = "",
+        contact: str = "",
     ) -> Mapping[str, Any]:
         """A ticket for this conversation, or its open one; → ``{"state", "ticket_id"?, "position"?, …}``."""
 
@@ -74,7 +80,13 @@ class NoDesk:
     """Where no librarians' desk is installed (``lianwen ask``): a handoff is not possible."""
 
     def open_ticket(
-        self, *, conversation_id: str, caller: Caller, transcript: Sequence[TranscriptLine], note: str
+        self,
+        *,
+        conversation_id: str,
+        caller: Caller,
+        transcript: Sequence[TranscriptLine],
+        note: str = "",
+        contact: str = "",
     ) -> Mapping[str, Any]:
         return {"state": "unavailable"}
 

@@ -1,7 +1,7 @@
 """Questions that lean on what was said before, made whole. Pure.
 
-Three ways a question leans: it counts (第二本), it points (那本, 它, 该标准), or it leaves out (那周末呢). A question that
-names its own subject is left alone: a topic may change at any time.
+Three ways a question leans: it counts (第二本), it points (那本, 它, 该标准), or it leaves out (那周末呢). A question
+that names its own subject is left alone: a topic may change at any time.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ _ORDINAL = re.compile(rf"第([一二两三四五六七八九十]|\d{{1,2}}){_ITE
 _LAST = re.compile(rf"(?:最后|末尾|末)(?:的)?(?:那)?一?{_ITEM}(?:书|标准)?")
 _POINTING = re.compile(
     rf"(?:上面|刚才|前面|之前)?(?:说|提到|找到)?的?(?:这|那|该|此)(?:一)?{_ITEM}(?:书|标准|文献|论文|图书|规定|资料)?|"
-    r"该(?:书|标准|馆|文献|论文|刊)|此书|(?:它|其)(?=的|在|有|是|能|可|还|被|多|什|何|哪|怎|$|[？?])|\b(?:it|that (?:book|one|standard)|this (?:book|one|standard))\b"
+    r"该(?:书|标准|馆|文献|论文|刊)|此书|(?:它|其)(?=的|在|有|是|能|可|还|被|多|什|何|哪|怎|$|[？?])|\b(?:it|"
+    r"that (?:book|one|standard)|this (?:book|one|standard))\b"
 )
 _ENGLISH_ORDINAL = re.compile(r"\bthe (first|second|third|fourth|fifth|last)( one| book| item)?\b", re.I)
 _ENGLISH = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
 _ELLIPSIS = re.compile(
-    r"^(?:那么?|然后|还有|再问|如果是?|要是|换成|and|what about|how about)?[\s，,]*(.{1,16}?)[\s，,]*(?:呢|怎么样|如何|可以吗|行吗|也?一样吗)?[？?。]?$",
+    r"^(?:那么?|然后|还有|再问|如果是?|要是|换成|and|what about|how about)?[\s，,]*(.{1,16}?)[\s，,]*(?:呢|"
+    r"怎么样|如何|可以吗|行吗|也?一样吗)?[？?。]?$",
     re.I,
 )
 _LEANS = re.compile(r"^(那|那么|然后|还有|如果|要是|换成|and |what about|how about)|呢[？?。]?$", re.I)

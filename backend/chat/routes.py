@@ -113,10 +113,14 @@ def _conversation_routes(router: APIRouter, chat: Chat) -> None:
     def handoff(conversation_id: str, body: HandoffBody, caller: VisitorDep) -> dict[str, Any]:
         """Pass the conversation to a librarian; again gives the same ticket."""
         transcript = chat.transcript(conversation_id, visitor_of(caller))
-        note = "\n".join(part for part in (body.note.strip(), body.contact.strip()) if part)
-        return dict(
-            chat.desk.open_ticket(conversation_id=conversation_id, caller=caller, transcript=transcript, note=note)
+        ticket = chat.desk.open_ticket(
+            conversation_id=conversation_id,
+            caller=caller,
+            transcript=transcript,
+            note=body.note.strip(),
+            contact=body.contact.strip(),
         )
+        return dict(ticket)
 
     @router.post("/conversations/{conversation_id}/messages", dependencies=[limited("chat", CHAT)])
     def message(conversation_id: str, body: MessageBody, caller: VisitorDep) -> dict[str, Any]:

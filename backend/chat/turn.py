@@ -112,6 +112,7 @@ class Chat:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.answerer.close()
 
     # answering
 

@@ -1,4 +1,4 @@
-"""The demo consortium's people and rules: libraries, what they supply to each other, accounts, the enterprise branch."""
+"""The demo consortium's people and rules: libraries, what they supply each other, accounts, the enterprise branch."""
 
 from __future__ import annotations
 
@@ -86,6 +86,6 @@ def add_accounts(session: Session, password: str) -> None:
 
 def add_branch(session: Session, password: str) -> None:
     """The enterprise branch with its authorised network and one account."""
-    branches.add_branch(session, BRANCH, name="示例高新区企业分馆", networks=BRANCH_NETWORKS)
+    branches.add_branch(session, BRANCH, name="示例高新区企业分馆", networks=BRANCH_NETWORKS, member=DEMO)
     if not any(account.username == BRANCH_ACCOUNT for account in branches.list_accounts(session, BRANCH)):
         branches.add_account(session, BRANCH, BRANCH_ACCOUNT, password=password, name="高新区示例企业")

@@ -129,6 +129,11 @@ def entries(session: Session, *, member: str | None) -> list[KnowledgeEntry]:
     return store.entries(session, member=member)
 
 
+def published(session: Session) -> list[KnowledgeEntry]:
+    """Everything that readers may find."""
+    return store.published(session)
+
+
 def add_phrase(session: Session, *, title: str, text: str, member: str = "") -> Phrase:
     """A canned answer for one member, or for all."""
     row = PhraseRow(

@@ -76,7 +76,8 @@ def router(database: Database, pages: Pages, staffed: Staffed, sink: KnowledgeSi
                     common=common,
                     entry_id=entry or None,
                 )
-            sink.withdraw(made.id)
+            if entry:
+                sink.withdraw(made.id)
         except LianwenError as error:
             return form(session, {"question": question, "answer": answer, "ticket": ticket, "entry": entry}, error)
         return see_other(LIST)

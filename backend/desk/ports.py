@@ -65,3 +65,6 @@ class Board(Protocol):
 
         :raises Conflict: when the state changed meanwhile or does not allow it; :raises InputError: a missing field.
         """
+
+    def notices(self, *, staff: Staff) -> Sequence[Mapping[str, str]]:
+        """What this librarian's library has not been shown yet (``{number, subject, body}``); each is given once."""

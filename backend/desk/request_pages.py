@@ -52,6 +52,7 @@ def router(board: Board, pages: Pages) -> APIRouter:
             total=found.total,
             counts=found.counts,
             requests=found.requests,
+            notices=board.notices(staff=session.staff),
         )
 
     @routes.get("/{number}")

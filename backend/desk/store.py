@@ -47,7 +47,7 @@ def latest_ticket(session: Session, conversation_id: str) -> TicketRow | None:
 def change_ticket(
     session: Session, ticket_id: str, *, states: Iterable[TicketState], held_by: str | None = None, **values: Any
 ) -> bool:
-    """Change a ticket that is in one of ``states`` (and is with the librarian ``held_by``, when given); False when it is not."""
+    """Change a ticket in one of ``states`` (and with the librarian ``held_by``, when given); False when it is not."""
     guards: list[ColumnElement[bool]] = [
         TicketRow.id == ticket_id,
         TicketRow.state.in_([state.value for state in states]),

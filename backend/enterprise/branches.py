@@ -75,7 +75,8 @@ def add_account(
 ) -> Account:
     """An account of a branch.
 
-    :raises NotFound: for an unknown branch; :raises Conflict: for a taken name; :raises InputError: for a short password.
+    :raises NotFound: for an unknown branch; :raises Conflict: for a taken name.
+    :raises InputError: for a short password.
     """
     get_branch(session, branch)
     username = _username(username)

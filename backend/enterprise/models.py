@@ -63,7 +63,7 @@ class SessionRow(Base):
 
 
 class TopicRow(Base):
-    """A topic (定题) that a branch follows. ``seen_revision``: changes of the catalogue up to here have been looked at."""
+    """A topic (定题) that a branch follows. ``seen_revision``: changes of the catalogue were looked at up to here."""
 
     __tablename__ = "enterprise_topic"
     __table_args__ = (UniqueConstraint("branch", "name"),)
@@ -92,7 +92,7 @@ class WatchRow(Base):
 
 
 class AlertRow(Base):
-    """Something new for a branch. ``source``: the topic's or watch's id. The same news is told once (``fingerprint``)."""
+    """Something new for a branch. ``source``: the topic or watch; the same news is told once (``fingerprint``)."""
 
     __tablename__ = "enterprise_alert"
     __table_args__ = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from indexer.view import IndexView, Narrow
 
 POOL = 200
 """Proposals of each engine at least."""
-NEAREST = 100
+NEAREST = 60
 """Passages by meaning that may join what words found."""
 BOOSTS = {"bag": 1.0, "title": 0.3, "variant": 0.3, "creator": 0.3, "subject": 0.2}
 """Weight of each lexical field beside the bag of all words."""
@@ -37,7 +38,7 @@ class Candidates:
     by_words: int
     named: bool
     _view: IndexView
-    _words: _Words | None
+    _counted: Future[Counts] | None
     _ordinals: dict[int, int]
     _extra: list[int]
 
@@ -47,12 +48,12 @@ class Candidates:
 
     def why(self, candidate: Candidate) -> str:
         """Why it is shown, in words for readers."""
-        by_words = self._words is not None and candidate.number not in self._extra
+        by_words = self._counted is not None and candidate.number not in self._extra
         return fuse.explain(candidate, by_words=by_words, by_meaning=candidate.z >= NEAR_ENOUGH)
 
     def counts(self) -> Counts:
         """Exact counts by facet value over everything found."""
-        counts: Counts = self._words.counts() if self._words else {}
+        counts: Counts = self._counted.result() if self._counted else {}
         if self._extra:
             for name, values in self._view.lexical.facets_of(self._extra).items():
                 for value, count in values.items():
@@ -74,30 +75,32 @@ class _Words:
 
     def scores(self, numbers: Sequence[int]) -> dict[int, float]:
         """BM25 of given items, whether they hold enough of the question or not."""
-        return _by_number(self._among(numbers, replace(self.query, at_least=0)))
+        only = self.view.lexical_filter(self.narrow, numbers=numbers)
+        return _by_number(self.view.lexical.items(replace(self.query, at_least=0), only, limit=len(numbers)))
 
     def matching(self, numbers: Sequence[int]) -> set[int]:
         """Those of the given items that words find."""
-        return {int(key) for key in self._among(numbers, replace(self.query, boosts={"bag": 0.0})).keys}
+        only = self.view.lexical_filter(self.narrow, numbers=numbers)
+        return self.view.lexical.matching(self.query, only, limit=len(numbers))
 
     def counts(self) -> Counts:
         return self.view.lexical.facets(self.query, self.view.lexical_filter(self.narrow))
-
-    def _among(self, numbers: Sequence[int], query: WordQuery) -> Found:
-        only = self.view.lexical_filter(self.narrow, numbers=numbers)
-        return self.view.lexical.items(query, only, limit=len(numbers))
 
 
 def find(
     view: IndexView,
     tokeniser: Tokeniser,
     parsed: ParsedQuery,
-    vector: NDArray[np.float32],
+    embed: Callable[[], NDArray[np.float32]],
     narrow: Narrow,
+    pool: Executor,
     *,
     depth: int,
 ) -> Candidates:
-    """Candidates of both engines for ``parsed``, those it names first, then by fused score."""
+    """Candidates of both engines for ``parsed``, those it names first, then by fused score.
+
+    Words are looked up and counted in ``pool`` while the question is embedded here: neither needs the other.
+    """
     whole = tokeniser.folded_tokens(parsed.folded)
     content = tokeniser.folded_tokens(parsed.content)
     required, at_least = fuse.required(content)
@@ -109,16 +112,21 @@ def find(
         pinyin=parsed.pinyin,
     )
     words = _Words(view, narrow, word_query)
-    found = words.top(max(POOL, depth))
-    bm25 = _by_number(found)
-    named = named_items(view, parsed, view.lexical_filter(narrow))
+    searched = pool.submit(words.top, max(POOL, depth))
+    counted = pool.submit(words.counts)
+    vector = embed()
     mean, deviation = view.z.scale(vector)
     near = view.near(vector, narrow, limit=NEAREST)
+    named = named_items(view, parsed, view.lexical_filter(narrow))
+    found = searched.result()
+    bm25 = _by_number(found)
     close = {int(n) for n, c in zip(near.numbers, near.cosines, strict=True) if (c - mean) / deviation >= NEAR_ENOUGH}
     more = sorted((close | set(named)) - set(bm25))
     if more:
         bm25.update(dict.fromkeys(more, 0.0) | words.scores(more))
-    extra = sorted(set(more) - words.matching(more)) if more else []
+    # When the whole list of words is here, nothing else of it can be among the others.
+    matching = words.matching(more) if more and found.count > len(found.keys) else set()
+    extra = sorted(set(more) - matching)
     numbers = np.fromiter(bm25, dtype=np.int64, count=len(bm25))
     ordinals, cosines = view.best_passages(vector, numbers)
     candidates = [
@@ -138,7 +146,7 @@ def find(
         by_words=found.count,
         named=bool(named),
         _view=view,
-        _words=words,
+        _counted=counted,
         _ordinals={int(n): int(o) for n, o in zip(numbers, ordinals, strict=True)},
         _extra=extra,
     )
@@ -161,7 +169,7 @@ def nearest(view: IndexView, vector: NDArray[np.float32], narrow: Narrow, *, dep
         by_words=0,
         named=False,
         _view=view,
-        _words=None,
+        _counted=None,
         _ordinals=ordinals,
         _extra=list(ordinals),
     )

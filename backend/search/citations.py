@@ -46,12 +46,27 @@ def cite(item: StoredItem, style: str, *, today: date | None = None) -> Citation
     return STYLES[style](item, today or date.today())
 
 
+def _gb2025(item: StoredItem, today: date) -> Citation:
+    """The edition of 2025: a standard is its number and name only; commas and colons of a Chinese item are Chinese."""
+    number = _identifier(item, "standard")
+    if item.kind == "standard" and number:
+        name = item.title.replace(number, "").strip()
+        text = f"{number.replace('-', '—')} {name}[S{'/OL' if item.url else ''}]."
+        return Citation(f"{text} {item.url}." if item.url else text, "text/plain")
+    made = _gb(item, today, year_2025=True)
+    if not _HAN.search(item.title):
+        return made
+    text, address = made.text.removesuffix("."), f". {item.url}" if item.url else ""
+    body = text.removesuffix(address)
+    return Citation(f"{body.replace(', ', '，').replace(': ', '：')}{address}.", made.media_type)
+
+
 def _gb(item: StoredItem, today: date, *, year_2025: bool) -> Citation:
     online = bool(item.url)
     mark = _MATERIAL_MARKS.get(str(item.metadata.get("material", "")), _MARKS.get(item.kind, "Z"))
     if item.kind in ("policy", "faq", "document") and online:
         mark = "EB"
-    parts = [_gb_people(item, capitals=not year_2025), f"{_gb_title(item)}[{mark}{'/OL' if online else ''}]"]
+    parts = [_gb_people(item, year_2025=year_2025), f"{_gb_title(item)}[{mark}{'/OL' if online else ''}]"]
     edition = _plain(item, "edition")
     if edition and edition not in ("第1版", "1版", "初版"):
         parts.append(edition)
@@ -78,22 +93,25 @@ def _gb_title(item: StoredItem) -> str:
     return re.sub(r"\s*[:：]\s*", ": ", title)
 
 
-def _gb_people(item: StoredItem, *, capitals: bool) -> str:
+def _gb_people(item: StoredItem, *, year_2025: bool) -> str:
     names = people(item)
     if not names:
         return ""
-    shown = [_gb_name(name, capitals=capitals) for name in names[:3]]
+    shown = [_gb_name(name, year_2025=year_2025) for name in names[:3]]
     if len(names) > 3:
         shown.append("等" if _HAN.search(names[0]) else "et al")
     return ", ".join(shown)
 
 
-def _gb_name(name: str, *, capitals: bool) -> str:
+def _gb_name(name: str, *, year_2025: bool) -> str:
+    """2015 writes family names in capitals and drops hyphens between initials; 2025 does neither."""
     if _HAN.search(name) or "," not in name:
         return name
     family, _, given = (part.strip() for part in name.partition(","))
-    initials = " ".join(word[0].upper() for word in re.split(r"[\s.\-]+", given) if word)
-    return f"{family.upper() if capitals else family} {initials}".strip()
+    words = [word for word in re.split(r"[\s.]+", given) if word]
+    initials = ["-".join(part[0].upper() for part in word.split("-") if part) for word in words]
+    joined = " ".join(initials)
+    return f"{family} {joined}".strip() if year_2025 else f"{family.upper()} {joined.replace('-', ' ')}".strip()
 
 
 def people(item: StoredItem) -> list[str]:
@@ -205,7 +223,7 @@ def _plain(item: StoredItem, name: str) -> str:
 STYLES: Mapping[str, Callable[[StoredItem, date], Citation]] = MappingProxyType(
     {
         "gb7714-2015": lambda item, today: _gb(item, today, year_2025=False),
-        "gb7714-2025": lambda item, today: _gb(item, today, year_2025=True),
+        "gb7714-2025": _gb2025,
         "bibtex": _bibtex,
         "ris": _ris,
         "csl-json": _csl,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -65,7 +67,8 @@ class SearchEngine:
         self.embedder = embedder
         self.tokeniser = tokeniser or Tokeniser()
         self._catalogue = catalogue
-        self._views = Views(snapshots, model=embedder.fingerprint)
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="search")
+        self._views = Views(snapshots, model=embedder.fingerprint, tokeniser=self.tokeniser.fingerprint)
 
     def search(self, request: SearchRequest, audiences: frozenset[str], *, own_member: str | None = None) -> SearchPage:
         """One page of hits, best first, with facets over everything found.
@@ -182,7 +185,7 @@ class SearchEngine:
         return np.asarray(vectors[0], dtype=np.float32)
 
     def _find(self, view: IndexView, parsed: ParsedQuery, narrow: Narrow, *, depth: int) -> Candidates:
-        return find(view, self.tokeniser, parsed, self._embed(parsed), narrow, depth=depth)
+        return find(view, self.tokeniser, parsed, lambda: self._embed(parsed), narrow, self._pool, depth=depth)
 
     def _hits(
         self,

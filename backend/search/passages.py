@@ -69,7 +69,7 @@ def find_passages(
         passage = stored.get(item_id, {}).get(one.key[1])
         if passage is None or items[item_id].audience not in narrow.audiences:
             continue
-        present = tokeniser.tokens(f"{passage.context} {passage.text}")
+        present = tokeniser.tokens(f"{passage.context}\n{passage.text}")
         hits.append(
             PassageHit(
                 item=items[item_id],

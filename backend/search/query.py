@@ -138,9 +138,10 @@ def _spoken(text: str) -> list[KnownItem]:
 def _marks(plain: str) -> list[KnownItem]:
     upper = plain.strip().upper()
     found = []
-    if _CALL.fullmatch(upper) and len(upper) <= 64:
-        key = call_number_key(upper)
+    key = call_number_key(upper)
+    if len(upper) <= 64:
         found.append(KnownItem(keys=(f"call:{key}",), tier=92, why="索书号完全匹配"))
+    if _CALL.fullmatch(upper) and len(upper) <= 64:
         found.append(KnownItem(keys=(f"call:{key}",), tier=60, why="索书号开头相同", prefix=True))
     if _CLASS.fullmatch(upper):
         found.append(KnownItem(keys=(f"class:{squeeze(upper)}",), tier=70, why="分类号匹配"))

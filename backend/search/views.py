@@ -7,6 +7,7 @@ import threading
 import time
 
 from backend.core.errors import NotReady
+from indexer.build import SCHEMA
 from indexer.snapshot import SnapshotDamaged, SnapshotMissing, SnapshotStore
 from indexer.view import IndexView
 
@@ -19,9 +20,10 @@ LOOK_EVERY = 0.2
 class Views:
     """The serving snapshot of one store. Thread-safe."""
 
-    def __init__(self, store: SnapshotStore, *, model: str) -> None:
+    def __init__(self, store: SnapshotStore, *, model: str, tokeniser: str) -> None:
         self._store = store
         self._model = model
+        self._tokeniser = tokeniser
         self._view: IndexView | None = None
         self._pointed = ""
         self._looked = 0.0
@@ -66,6 +68,8 @@ class Views:
                 "索引由另一个向量模型建立，请重建索引。",
                 detail={"index": stored.manifest.fingerprints.model, "service": self._model},
             )
+        if (stored.manifest.fingerprints.tokeniser, stored.manifest.fingerprints.schema) != (self._tokeniser, SCHEMA):
+            raise NotReady("索引由另一个版本建立，请重建索引。", detail={"snapshot": stored.name})
         if self._view is None or self._view.name != stored.name:
             self._view = IndexView(stored, former=self._view)
         self._pointed = pointed

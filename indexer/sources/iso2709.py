@@ -6,6 +6,8 @@ garbage between records is passed over and reported) and telling the character e
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import warnings
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ from typing import BinaryIO
 
 import pymarc
 from pymarc.exceptions import PymarcException
+
+from indexer.sources.repair import layout, rebuilt
 
 RECORD_END = b"\x1d"
 FIELD_END = b"\x1e"
@@ -74,53 +78,77 @@ def raw_records(file: BinaryIO) -> Iterator[RawRecord | Unreadable]:
 
 
 def _record(number: int, offset: int, content: bytes) -> Iterator[RawRecord | Unreadable]:
-    match = _LEADER.match(content) or _last_leader(content)
-    if match is None:
-        if content.strip(b"\x00\x1a\x1d \r\n"):
+    """The records before one terminator: one as a rule, several when the terminators between them were destroyed."""
+    starts = _leaders(content)
+    if not starts:
+        if content.strip(b"\x00\x1a\x1d \r\n\xef\xbb\xbf"):
             yield Unreadable(number=number, offset=offset, reason="找不到记录头标")
         return
-    start = match.start()
-    garbage = len(content[:start].strip(b"\x00\x1a \r\n"))
-    yield RawRecord(number=number, offset=offset + start, content=content[start:], garbage=garbage)
+    garbage = len(content[: starts[0]].strip(b"\x00\x1a \r\n\xef\xbb\xbf"))
+    for place, start in enumerate(starts):
+        end = starts[place + 1] if place + 1 < len(starts) else len(content)
+        piece = content[start:end] if end == len(content) else content[start:end] + RECORD_END
+        yield RawRecord(number=number, offset=offset + start, content=piece, garbage=0 if place else garbage)
 
 
-def _last_leader(content: bytes) -> re.Match[bytes] | None:
-    """The leader nearest the end whose directory holds together; what is before it is the rest of a broken record."""
-    found = None
+def _leaders(content: bytes) -> list[int]:
+    """Where records begin: every leader whose directory ends where it says, and one at the very start in any case."""
+    found = []
     for match in _LEADER.finditer(content):
-        base = content[match.start() + 12 : match.start() + 17]
-        if base.isdigit() and content[match.start() + int(base) - 1 : match.start() + int(base)] == FIELD_END:
-            found = match
+        start = match.start()
+        if not content[:start].strip(b"\x00\x1a \r\n\xef\xbb\xbf") or _is_inner(content, start):
+            found.append(start)
     return found
 
 
-def parse(raw: RawRecord) -> tuple[pymarc.Record, str, str]:
-    """The record, its encoding, and why that encoding.
+def _is_inner(content: bytes, start: int) -> bool:
+    """Does a record begin here, in the middle of another: indicator and code lengths 2, and a directory that fits?"""
+    base = content[start + 12 : start + 17]
+    if content[start + 10 : start + 12] != b"22" or not base.isdigit():
+        return False
+    size = int(base) - 25
+    return size >= 12 and size % 12 == 0 and content[start + int(base) - 1 : start + int(base)] == FIELD_END
 
-    :raises ValueError: with a reason to show when pymarc cannot make a record of it.
-    """
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A record as pymarc reads it, the encoding it was in and why that one, and what had to be put right."""
+
+    marc: pymarc.Record
+    encoding: str
+    why: str
+    remark: str = ""
+
+
+def parse(raw: RawRecord) -> Parsed:
+    """:raises ValueError: with a reason to show when no record can be made of it."""
     encoding, why = detect_encoding(raw.content)
-    content = bytearray(raw.content)
-    content[0:5] = b"%05d" % min(len(content), 99999)
-    content[9:10] = b"a" if encoding == "utf-8" else b" "
-    codec = {"marc-8": "iso8859-1", "utf-8": "utf-8"}.get(encoding, encoding)
+    codec = None if encoding == "marc-8" else {"big5": "big5hkscs"}.get(encoding, encoding)
+    remark = ""
     try:
-        with warnings.catch_warnings():
+        found = layout(raw.content)
+        content = rebuilt(found, codec)
+        remark = "" if found.sound else "目录与字段的位置不符，已按字段次序读取"
+    except ValueError as error:
+        if codec not in (None, "utf-8"):
+            raise
+        content, remark = raw.content, f"{error}；按目录读取"
+        content = b"%05d" % min(len(content), 99_999) + content[5:9] + (b"a" if codec else b" ") + content[10:]
+    if codec is None:
+        content = content[:9] + b" " + content[10:]
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):  # pymarc's MARC-8 reader prints
             warnings.simplefilter("ignore")
-            record = pymarc.Record(
-                bytes(content),
-                to_unicode=True,
-                force_utf8=encoding == "utf-8",
-                utf8_handling="replace",
-                file_encoding=codec,
+            marc = pymarc.Record(
+                content, force_utf8=codec is not None, utf8_handling="replace", hide_utf8_warnings=True
             )
     except PymarcException as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+        raise ValueError(f"记录结构损坏：{error}" if str(error) else type(error).__name__) from error
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, LookupError) as error:
         raise ValueError(f"记录结构损坏（{type(error).__name__}）") from error
-    if not record.fields:
+    if not marc.fields:
         raise ValueError("记录里没有字段")
-    return record, encoding, why
+    return Parsed(marc=marc, encoding=encoding, why=why, remark=remark)
 
 
 def detect_encoding(content: bytes) -> tuple[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -39,8 +41,11 @@ def read_iso2709_stream(file: BinaryIO) -> Outcomes:
         if raw.garbage:
             yield Noticed(place=place, remark=f"记录前有 {raw.garbage} 字节无法识别的数据，已跳过")
         try:
-            marc, encoding, why = parse(raw)
-            yield Read(thing=to_record(marc, raw.content), place=place, encoding=encoding, note=why)
+            found = parse(raw)
+            if found.remark:
+                yield Noticed(place=place, remark=found.remark)
+            thing = to_record(found.marc, raw.content)
+            yield Read(thing=thing, place=place, encoding=found.encoding, note=found.why)
         except ValueError as error:
             yield Skipped(place=place, reason=str(error))
 
@@ -84,7 +89,39 @@ def read_marcxml_stream(file: BinaryIO, *, name: str) -> Outcomes:
     except etree.XMLSyntaxError as error:
         if number == 0:
             raise SourceError(f"{name}: 不是可读的 XML：{error}") from error
-        yield Skipped(place=f"记录 {number} 之后", reason=f"XML 在第 {error.lineno} 行损坏：{error.msg}", cut=True)
+        reason = f"XML 在第 {error.lineno} 行损坏：{error.msg}"
+        file.seek(0)
+        rest = list(itertools.islice(_sound_pieces(file), number, None))
+        yield Skipped(place=f"记录 {number + 1}", reason=reason, cut=not rest)
+        yield from _from_pieces(rest, number + 1)
+
+
+_PIECE = re.compile(
+    rb"<(?P<prefix>(?:[\w.-]+:)?)record\b(?:(?!<(?P=prefix)record\b).)*?</(?P=prefix)record\s*>", re.DOTALL
+)
+_LONGEST_XML = 64 * 1024 * 1024
+
+
+def _sound_pieces(file: BinaryIO) -> Iterator[etree._Element]:
+    """The ``record`` elements of a document broken somewhere, each parsed on its own; no broken ones."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    for match in _PIECE.finditer(file.read(_LONGEST_XML)):
+        prefix = match["prefix"].rstrip(b":")
+        spaces = b" xmlns:%s='http://www.loc.gov/MARC21/slim'" % prefix if prefix else b""
+        try:
+            yield etree.fromstring(b"<r%s>%s</r>" % (spaces, match[0]), parser)[0]
+        except etree.XMLSyntaxError:
+            continue
+
+
+def _from_pieces(elements: list[etree._Element], before: int) -> Outcomes:
+    for number, element in enumerate(elements, start=before + 1):
+        place = f"记录 {number}"
+        try:
+            thing = to_record(_from_element(element), etree.tostring(element))
+            yield Read(thing=thing, place=place, encoding="utf-8", note="XML")
+        except ValueError as error:
+            yield Skipped(place=place, reason=str(error))
 
 
 def _record_elements(file: BinaryIO) -> Iterator[etree._Element]:
@@ -121,6 +158,14 @@ def _from_element(element: etree._Element) -> pymarc.Record:
     return record
 
 
+def marcxml_record(element: etree._Element) -> Record:
+    """The record of a MARCXML ``record`` element.
+
+    :raises ValueError: when it describes nothing with a title.
+    """
+    return to_record(_from_element(element), etree.tostring(element))
+
+
 def _forget(element: etree._Element) -> None:
     element.clear()
     parent = element.getparent()
@@ -134,4 +179,9 @@ def looks_like_iso2709(head: bytes) -> bool:
 
 
 def looks_like_xml(head: bytes) -> bool:
-    return head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(XML_HEAD)
+    """Do the first bytes open an XML document: a declaration, or an element that holds records, prefixed or not?"""
+    start = head.lstrip(b"\xef\xbb\xbf \r\n\t")
+    return (
+        start.startswith(XML_HEAD)
+        or re.match(rb"<(\w+:)?(collection|record|OAI-PMH|\w*[rR]esponse)\b", start) is not None
+    )

@@ -56,7 +56,13 @@ def from_marc21(record: pymarc.Record, source_id: str) -> Record:
     """
     script = _Script(record)
     titles = script.fields("245")
-    title = firsts(titles, "a") or firsts(script.fields("130", "240"), "a")
+    own = data_fields(record, "245")
+    title = (
+        firsts(titles, "a")
+        or firsts(own, "a")
+        or firsts(script.fields("130", "240", "246"), "a")
+        or [" ".join(words) for field in own if (words := every([field], "b", "k", "n", "p", "f", "g"))]
+    )
     if not title:
         raise ValueError("没有题名（245）")
     imprint = script.fields("264", "260")

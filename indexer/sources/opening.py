@@ -7,13 +7,17 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import cast
+from urllib.parse import urlsplit
+
+import httpx
 
 from indexer.records import Kind
-from indexer.sources import documents, feeds, jsonl, marc, tables
+from indexer.sources import documents, feeds, jsonl, marc, oai_pmh, tables
 from indexer.sources.archives import Unpacked, unpack
 from indexer.sources.values import Outcome, Outcomes, Skipped, SourceError
+from indexer.sources.web import Fetcher
 
 FORMATS = ("auto", "marc", "marcxml", "oai", "sru", "csv", "xlsx", "jsonl", "rss", "files")
 _BY_SUFFIX = {
@@ -35,11 +39,33 @@ class ReadingOptions:
 
 
 def read_input(given: str, options: ReadingOptions) -> Iterator[tuple[str, Outcome]]:
-    """Everything behind a path.
+    """Everything behind a path or an address.
 
     :raises SourceError: when there is nothing, or nothing that can be read.
     """
+    if given.startswith(("http://", "https://")):
+        return _address(given, options)
     return read_path(given, options)
+
+
+def _address(url: str, options: ReadingOptions) -> Iterator[tuple[str, Outcome]]:
+    """An OAI-PMH server, or a file or feed on the web, kept in a temporary file while it is read."""
+    private = options.harvest.get("allow_private") == "yes"
+    with httpx.Client(timeout=60, headers={"User-Agent": "Lianwen harvester"}) as client:
+        fetcher = Fetcher(client=client, allow_private=private)
+        if options.format == "oai":
+            arguments = {name: value for name, value in options.harvest.items() if name in _OAI_ARGUMENTS}
+            outcomes = oai_pmh.harvest(url.partition("?")[0], fetcher, arguments=arguments)
+            yield from zip(itertools.repeat(url), outcomes, strict=False)
+            return
+        body = fetcher.get(url)
+    with tempfile.TemporaryDirectory(prefix="lianwen-web-") as folder:
+        path = Path(folder) / (PurePosixPath(urlsplit(url).path).name or "page.html")
+        path.write_bytes(body)
+        yield from _file(path, url, options)
+
+
+_OAI_ARGUMENTS = frozenset({"metadataPrefix", "from", "until", "set"})
 
 
 def read_path(given: str, options: ReadingOptions) -> Iterator[tuple[str, Outcome]]:

@@ -77,7 +77,7 @@ def test_a_quotation_always_supports_itself(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("三十天", "30天"), ("二〇一一年", "2011年"), ("三千万立方米", "30000000立方米"), ("12,600人", "12600人"), ("一些统一的规定", "一些统一的规定")],
+    [("三十天", "30天"), ("二〇一一年", "2011年"), ("三千万立方米", "30000000立方米"), ("12,600人", "12600人"), ("一些统一的规定", "一些统一的规定")],  # noqa: E501
 )  # fmt: skip
 def test_numerals_are_written_in_figures_where_they_count(text: str, expected: str) -> None:
     assert arabic(text) == expected

@@ -413,6 +413,24 @@ def test_a_second_tab_shows_what_was_asked_in_the_first(host: Page, fake: Fake, 
     expect(other.get_by_text("可以这样问")).to_be_visible()
 
 
+def test_a_very_long_answer_arrives_whole_and_stays_usable(host: Page, world: World) -> None:
+    world.delay = 0
+    open_panel(host)
+    ask(host, "很长")
+    answered(host)
+    assert len(shown_text(host)) == sum(len(SENTENCES[index % 3][0]) for index in range(400))
+    assert host.locator(".cite").count() == 133 * 4 + 1
+    longest = host.evaluate("""async () => {
+        const area = document.querySelector('lianwen-chat').shadowRoot.querySelector('textarea');
+        const began = performance.now();
+        area.value = '下一个问题';
+        area.dispatchEvent(new Event('input', {bubbles: true}));
+        await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+        return performance.now() - began;
+    }""")
+    assert longest < 500, "milliseconds from a key to the screen"
+
+
 def test_english_pages_get_english_words(page: Page, fake: Fake) -> None:
     page.goto(f"{fake.url}/host?lang=en")
     page.get_by_role("button", name="Ask the library").click()
@@ -453,8 +471,10 @@ def test_every_view_is_accessible(
     page.get_by_role("button", name="我的申请").click()
     look("requests")
     page.get_by_role("button", name="新对话").click()
+    expect(page.get_by_text("可以这样问")).to_be_visible()
     ask(page, "量子引力")
     answered(page)
+    expect(page.locator(".verdict")).to_be_visible()
     look("refused")
     assert {name: found for name, found in views.items() if found} == {}
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -41,7 +41,7 @@ class FakeRequests:
             return ()
         return (
             RequestStatus(
-                number="LW-20260001", title="活着", state="shipped", state_label="已发出", next_step="等待到馆",
+                number="LW-K7M2-9QXDA", title="活着", state="shipped", state_label="已发出", next_step="等待到馆",
                 supplier="示例师范学院图书馆",
             ),
         )  # fmt: skip
@@ -55,7 +55,13 @@ class FakeDesk:
         self.messages: list[dict[str, Any]] = []
 
     def open_ticket(
-        self, *, conversation_id: str, caller: Caller, transcript: Sequence[TranscriptLine], note: str
+        self,
+        *,
+        conversation_id: str,
+        caller: Caller,
+        transcript: Sequence[TranscriptLine],
+        note: str = "",
+        contact: str = "",
     ) -> Mapping[str, Any]:
         self.tickets.setdefault(conversation_id, transcript)
         return self.state(conversation_id) or {}

@@ -167,11 +167,11 @@ async def test_a_request_is_told_to_its_reader_only(
 ) -> None:
     assert isinstance(chat.requests, FakeRequests)
     chat.requests.owner = "v_reader"
-    turn = await ask(client, "查一下申请 LW-20260001 的进度")
+    turn = await ask(client, "查一下申请 LW-K7M2-9QXDA 的进度")
     assert turn["intent"] == "request_status"
     assert "已发出" in turn["text"]
     assert "已发出" in (await ask(client, "我的申请到哪一步了"))["text"]
-    body = {"question": "查一下申请 LW-20260001 的进度"}
+    body = {"question": "查一下申请 LW-K7M2-9QXDA 的进度"}
     other = await client.post("/api/chat/turns", json=body, headers=bearer(tokens, "v_stranger"))
     assert "已发出" not in other.json()["text"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,9 @@ class RememberedBoard:
             raise InputError("请填写应还日期。")
         self.moves.append(move)
         return self.request(number, staff=staff)
+
+    def notices(self, *, staff: Staff) -> Sequence[Mapping[str, str]]:
+        return [{"number": "LW-1", "subject": "<i>新申请</i>", "body": ""}]
 
 
 @dataclass

@@ -13,6 +13,7 @@ def test_the_board_lists_requests_and_escapes_their_titles(house: House) -> None
     assert "LW-1" in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;地市级区域图书馆联盟建设研究" in page
     assert "需要处理" in page
+    assert "&lt;i&gt;新申请&lt;/i&gt;" in page
     assert "没有需要" not in page
 
 

@@ -32,3 +32,8 @@ def test_the_fingerprint_names_tokeniser_and_dictionary() -> None:
 
 def test_long_runs_are_bounded() -> None:
     assert max(map(len, Tokeniser().tokens("a" * 10_000))) <= 64
+
+
+def test_spaces_between_han_words_divide_nothing() -> None:
+    assert Tokeniser().tokens("转型中 的 中国 经济") == Tokeniser().tokens("转型中的中国经济")
+    assert "国经" not in Tokeniser().tokens("中国\n经济")

@@ -9,6 +9,7 @@ from backend.search.engine import SearchEngine
 from backend.search.values import Filters, SearchRequest
 from indexer.build import build
 from indexer.snapshot import SnapshotStore
+from indexer.tokens import Tokeniser
 from tests.search.conftest import PUBLIC
 from tests.search.library import FakeCatalogue, HashingEmbedder, item
 
@@ -146,6 +147,16 @@ def test_an_index_of_another_model_is_refused(
     other = SearchEngine(store, catalogue, HashingEmbedder(seed="b"))
     with pytest.raises(NotReady, match="另一个向量模型"):
         other.search(SearchRequest(q="活着"), PUBLIC)
+
+
+def test_an_index_of_another_version_is_refused(store: SnapshotStore, catalogue: FakeCatalogue) -> None:
+    class Other(Tokeniser):
+        version = "0"
+
+    build(catalogue, store, HashingEmbedder(), tokeniser=Other())
+    with pytest.raises(NotReady, match="另一个版本"):
+        SearchEngine(store, catalogue, HashingEmbedder()).search(SearchRequest(q="活着"), PUBLIC)
+    assert build(catalogue, store, HashingEmbedder()).reason == "tokeniser changed"
 
 
 def test_changes_are_found_after_a_build_without_restart(

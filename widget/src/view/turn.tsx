@@ -72,6 +72,7 @@ function AnswerText({ turn, opened, cite }: { turn: TurnView; opened: Opened | n
     <div class="text">
       <Markup text={turn.text} marks={offsets} mark={(index) => (
         <span class="cites">
+          {"\u2060" /* no line begins with a marker */}
           {placed[index]?.citations.map(({ source }) => (
             <button key={source} type="button" class="cite" aria-label={strings.source(source)}
               aria-pressed={opened?.source === source && opened.at === placed[index]?.at}

@@ -1,0 +1,303 @@
+"""Tells peers what happened: each change of a request becomes the message that the standard has for it, in order.
+
+Sending is a leased step: at least once, and what arrives twice changes nothing at the other side.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from typing import Any, Protocol
+
+import httpx
+from lxml import etree
+from sqlalchemy.orm import Session
+
+from backend.consortium import store as consortium
+from backend.consortium.values import Peer
+from backend.core.db import Database, now
+from backend.core.errors import Conflict
+from backend.core.jobs import Job, RetryLater
+from backend.delivery import iso18626_store, requests, store
+from backend.delivery.iso18626_read import Node, parse
+from backend.delivery.iso18626_receive import peer_request_id
+from backend.delivery.iso18626_values import ONLY_2021, Agency, Bibliographic, Message, Refused
+from backend.delivery.iso18626_write import write
+from backend.delivery.lifecycle import State
+from backend.delivery.models import HistoryRow, RequestRow
+from backend.delivery.rules import Rules
+from backend.delivery.values import Actor
+
+log = logging.getLogger(__name__)
+
+TO_REQUESTER: dict[str, tuple[str, str, bool | None]] = {
+    "accept": ("StatusChange", "WillSupply", None),
+    "accept_conditions": ("StatusChange", "WillSupply", None),
+    "offer_conditions": ("StatusChange", "RetryPossible", None),
+    "offer_retry": ("StatusChange", "RetryPossible", None),
+    "ship": ("StatusChange", "Loaned", None),
+    "deliver": ("StatusChange", "CopyCompleted", None),
+    "grant_renewal": ("RenewResponse", "Loaned", True),
+    "refuse_renewal": ("RenewResponse", "Loaned", False),
+    "overdue": ("StatusChange", "Overdue", None),
+    "recall": ("StatusChange", "Recalled", None),
+    "check_in": ("StatusChange", "LoanCompleted", None),
+    "lose": ("StatusChange", "CompletedWithoutReturn", None),
+    "cancel": ("CancelResponse", "Cancelled", True),
+    "agree_cancel": ("CancelResponse", "Cancelled", True),
+    "refuse_cancel": ("CancelResponse", "WillSupply", False),
+}
+"""What the requester hears of a supplier's action: reason, status, answer."""
+
+TO_SUPPLIER = {
+    "cancel": "Cancel",
+    "ask_cancel": "Cancel",
+    "receive": "Received",
+    "confirm": "Received",
+    "ask_renewal": "Renew",
+    "return": "ShippedReturn",
+    "lose": "Lost",
+}
+LEAVING = frozenset({"expire", "skip", "reroute", "refuse_conditions"})
+
+STATUS_OF = {
+    State.REVIEW: "RequestReceived",
+    State.REQUESTED: "ExpectToSupply",
+    State.CONDITIONAL: "RetryPossible",
+    State.RETRY_OFFERED: "RetryPossible",
+    State.WILL_SUPPLY: "WillSupply",
+    State.CANCEL_ASKED: "WillSupply",
+    State.SHIPPED: "Loaned",
+    State.RECEIVED: "Loaned",
+    State.RENEWAL_ASKED: "Loaned",
+    State.RETURNED: "Loaned",
+    State.OVERDUE: "Overdue",
+    State.RECALLED: "Recalled",
+    State.DELIVERED: "CopyCompleted",
+    State.CANCELLED: "Cancelled",
+    State.UNFILLED: "Unfilled",
+    State.LOST: "CompletedWithoutReturn",
+}
+"""How a state reads to the requester; a completed request depends on its service."""
+
+
+class Transport(Protocol):
+    """Carries a message to a peer and brings its answer back."""
+
+    def __call__(self, peer: Peer, body: bytes) -> bytes:
+        """:raises RetryLater: when the peer could not be reached or did not answer properly."""
+
+
+def post(peer: Peer, body: bytes) -> bytes:
+    """Over HTTP, with the token that the peer gave us."""
+    headers = {"content-type": "application/xml", "authorization": f"Bearer {peer.outgoing_token}"}
+    try:
+        answer = httpx.post(peer.url, content=body, headers=headers, timeout=20.0)
+    except httpx.HTTPError as error:
+        raise RetryLater(f"{peer.symbol} could not be reached: {type(error).__name__}") from error
+    if answer.status_code != 200:
+        raise RetryLater(f"{peer.symbol} answered with HTTP {answer.status_code}")
+    return answer.content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """The handler of jobs of kind ``delivery.peer``."""
+
+    database: Database
+    rules: Rules
+    own_symbol: str
+    transport: Transport = post
+
+    def __call__(self, job: Job) -> None:
+        if "reply" in job.payload:
+            self._reply(job)
+            return
+        history_id = int(job.payload["history_id"])
+        with self.database.read() as session:
+            row = store.request(session, str(job.payload["number"]))
+            entries = store.history(session, row.number) if row else []
+            entry = next((entry for entry in entries if entry.id == history_id), None)
+            if row is None or entry is None:
+                return
+            due = [(peer, message) for peer, message in self._due(session, row, entry)]
+            self._keep_order(session, row, entries, history_id, {peer.symbol for peer, _ in due})
+        for peer, message in due:
+            self._send(row.number, history_id, peer, message)
+
+    def _due(self, session: Session, row: RequestRow, entry: HistoryRow) -> list[tuple[Peer, Message]]:
+        """The messages of one change that are not yet delivered."""
+        found = []
+        for party, message in messages(row, entry, entry.detail.get("former_supplier", "")):
+            peer = consortium.peer(session, party.removeprefix("peer:"))
+            if peer is not None and not iso18626_store.sent(session, entry.id, peer.symbol):
+                found.append((peer, self._addressed(message, peer)))
+        return found
+
+    def _keep_order(
+        self, session: Session, row: RequestRow, entries: list[HistoryRow], history_id: int, symbols: set[str]
+    ) -> None:
+        for earlier in (entry for entry in entries if entry.id < history_id):
+            if any(peer.symbol in symbols for peer, _ in self._due(session, row, earlier)):
+                raise RetryLater("an earlier message is still on its way")
+
+    def _addressed(self, message: Message, peer: Peer) -> Message:
+        us, them = Agency.of_symbol(self.own_symbol), Agency.of_symbol(peer.symbol)
+        told = message.kind == "supplyingAgencyMessage"
+        version = "2021-2" if peer.version == "2021-2" else "1.2"
+        addressed = replace(message, version=version, supplier=us if told else them, requester=them if told else us)  # type: ignore[arg-type]
+        if version == "1.2" and message.action in ONLY_2021:
+            return replace(addressed, action="Notification", note=f"{message.action} {message.note}".strip())
+        return addressed
+
+    def _send(self, number: str, history_id: int, peer: Peer, message: Message) -> None:
+        fault = refusal(self.transport(peer, write(message)))
+        with self.database.begin() as session:
+            iso18626_store.mark_sent(session, history_id, peer.symbol, now())
+            if fault and message.kind == "request":
+                self._pass_on(session, number, peer, fault)
+        if fault:
+            log.warning("%s refused a %s about %s: %s", peer.symbol, message.kind, number, fault)
+
+    def _pass_on(self, session: Session, number: str, peer: Peer, fault: str) -> None:
+        """A peer that does not take the request is as one that cannot supply."""
+        actor = Actor(side="peer", key=f"peer:{peer.symbol}", name=peer.name or peer.symbol)
+        try:
+            requests.move(session, number, "decline", actor=actor, rules=self.rules, reason=fault[:900])
+        except Conflict:
+            log.info("%s moved on before %s refused it", number, peer.symbol)
+
+    def _reply(self, job: Job) -> None:
+        """Answer a question about the request as it stands."""
+        with self.database.read() as session:
+            row = store.request(session, str(job.payload["number"]))
+            peer = consortium.peer(session, str(job.payload["peer"]).removeprefix("peer:"))
+        if row is None or peer is None:
+            return
+        message = _told(row, now(), str(job.payload["reply"]), status(row), job.payload.get("answer"))
+        refused = refusal(self.transport(peer, write(self._addressed(message, peer))))
+        if refused:
+            log.warning("%s refused an answer about %s: %s", peer.symbol, row.number, refused)
+
+
+def messages(row: RequestRow, entry: HistoryRow, former: str) -> list[tuple[str, Message]]:
+    """Whom a change concerns outside, and what they are told; nobody is told what they did themselves. Pure."""
+    found: list[tuple[str, Message]] = []
+    if former.startswith("peer:") and former != entry.actor_key and entry.action in LEAVING:
+        found.append((former, _acted(row, entry, "Cancel")))
+    supplier = entry.supplier or ""
+    if supplier.startswith("peer:") and supplier != entry.actor_key:
+        if entry.to_state == State.REQUESTED:
+            found.append((supplier, _asked(row, entry, "Retry" if entry.action == "retry" else "New")))
+        elif entry.action == "accept_conditions":
+            found.append((supplier, _asked(row, entry, "Retry")))
+        elif entry.action in TO_SUPPLIER:
+            found.append((supplier, _acted(row, entry, TO_SUPPLIER[entry.action])))
+    if row.requester.startswith("peer:") and row.peer_request_id is not None:
+        told = _for_requester(row, entry)
+        if told is not None:
+            found.append((row.requester, told))
+    return found
+
+
+def _for_requester(row: RequestRow, entry: HistoryRow) -> Message | None:
+    if entry.to_state == State.UNFILLED:
+        reason = "RequestResponse" if entry.action == "place" else "StatusChange"
+        told = _told(row, entry.at, reason, "Unfilled", None, entry.reason)
+        return replace(told, reason_unfilled="NotAvailableForILL")
+    if entry.action == "place":
+        return _told(row, entry.at, "RequestResponse", STATUS_OF[State(entry.to_state)], None)
+    if entry.action not in TO_REQUESTER or (entry.actor_key == row.requester and entry.action != "cancel"):
+        return None
+    reason, state, answer = TO_REQUESTER[entry.action]
+    told = _told(row, entry.at, reason, state, answer, entry.reason)
+    if entry.action == "offer_conditions":
+        return replace(told, reason_retry="LoanCondition")
+    if entry.action == "offer_retry":
+        return replace(told, reason_retry="NotCurrentAvailableForILL")
+    return replace(told, sent=entry.at) if entry.action in ("ship", "deliver") else told
+
+
+def status(row: RequestRow) -> str:
+    if row.state == State.COMPLETED:
+        return "LoanCompleted" if row.service == "loan" else "CopyCompleted"
+    return STATUS_OF[State(row.state)]
+
+
+_SOMEONE = Agency(value="-")
+
+
+def _told(row: RequestRow, at: datetime, reason: str, state: str, answer: Any, note: str = "") -> Message:
+    due = datetime.combine(row.due, time(23, 59, 59), tzinfo=UTC) if row.due else None
+    return Message(
+        kind="supplyingAgencyMessage",
+        supplier=_SOMEONE,
+        requester=_SOMEONE,
+        timestamp=at,
+        request_id=row.peer_request_id or "",
+        supplier_request_id=row.number,
+        reason=reason,
+        status=state,
+        answer=answer,
+        note=note,
+        due=due,
+        last_change=at,
+    )
+
+
+def _acted(row: RequestRow, entry: HistoryRow, action: str) -> Message:
+    return Message(
+        kind="requestingAgencyMessage",
+        supplier=_SOMEONE,
+        requester=_SOMEONE,
+        timestamp=entry.at,
+        request_id=peer_request_id(row),
+        action=action,
+        note=entry.reason,
+    )
+
+
+def _asked(row: RequestRow, entry: HistoryRow, kind: str) -> Message:
+    item = row.item or {}
+    wanted = Bibliographic(
+        title=str(item.get("title") or row.title),
+        author="; ".join(item.get("creators") or ()),
+        isbn=str(item.get("isbn") or ""),
+        issn=str(item.get("issn") or ""),
+        publisher=str(item.get("publisher") or ""),
+        year=str(item.get("year") or ""),
+        pages=row.pages,
+    )
+    return Message(
+        kind="request",
+        supplier=_SOMEONE,
+        requester=_SOMEONE,
+        timestamp=entry.at,
+        request_id=peer_request_id(row),
+        previous_request_id=peer_request_id(row) if kind == "Retry" else "",
+        request_type=kind,
+        service="Copy" if row.service == "copy" else "Loan",
+        item=wanted,
+        needed_by=datetime.combine(row.needed_by, time(23, 59, 59), tzinfo=UTC) if row.needed_by else None,
+        note=row.note,
+    )
+
+
+def refusal(body: bytes) -> str:
+    """What the peer's confirmation complains of; '' when it is content.
+
+    :raises RetryLater: when this is no confirmation.
+    """
+    try:
+        root = parse(body)
+    except Refused as error:
+        raise RetryLater("the answer is no ISO 18626 message") from error
+    nodes = [Node(child) for child in root.iter(etree.Element) if isinstance(child.tag, str)]
+    verdict = next((node.text() for node in nodes if node.name == "messageStatus"), "")
+    if not verdict:
+        raise RetryLater("the answer is no confirmation")
+    if verdict.upper() == "OK":
+        return ""
+    faults = [f"{n.text('errorType')} {n.text('errorValue')}".strip() for n in nodes if n.name == "errorData"]
+    return "; ".join(faults) or "ERROR"

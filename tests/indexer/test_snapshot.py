@@ -1,0 +1,76 @@
+"""Several processes share one index directory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+import indexer
+from indexer.build import build, compact_when_needed, needs_compaction
+from indexer.snapshot import SnapshotStore, WriterBusy
+from tests.search.library import FakeCatalogue, HashingEmbedder, item
+
+READER = """
+    import sys, time
+    from pathlib import Path
+    from indexer.snapshot import SnapshotStore
+    store = SnapshotStore(Path(sys.argv[1]))
+    seen = store.current().name
+    print("ready", flush=True)
+    deadline = time.monotonic() + 20
+    while store.current().name == seen and time.monotonic() < deadline:
+        time.sleep(0.02)
+    print(store.current().manifest.items, time.time(), flush=True)
+"""
+
+
+def test_another_process_follows_within_a_second(tmp_path: Path) -> None:
+    store, catalogue = SnapshotStore(tmp_path), FakeCatalogue([item("a", "活着")])
+    build(catalogue, store, HashingEmbedder())
+    root = Path(indexer.__file__).parents[1]
+    command = [sys.executable, "-c", textwrap.dedent(READER), str(tmp_path)]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "ready\n"
+        catalogue.put(item("b", "家"))
+        build(catalogue, store, HashingEmbedder())
+        written = time.time()
+        items, seen = reader.stdout.readline().split()
+    assert items == "2"
+    assert float(seen) - written < 1
+
+
+def test_there_is_one_writer(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    with store.writing(), pytest.raises(WriterBusy), SnapshotStore(tmp_path).writing(wait=False):
+        pass
+
+
+def test_status_tells_what_serves(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    report = build(FakeCatalogue([item("a", "活着")]), store, HashingEmbedder())
+    status = store.status()
+    assert (status["snapshot"], status["items"], status["refused"]) == (report.snapshot, 1, {})
+    assert store.verify() == report.snapshot
+    assert needs_compaction(store.current().manifest) == ""
+
+
+def test_compaction_happens_when_needed_and_once_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, catalogue, embedder = SnapshotStore(tmp_path), FakeCatalogue(), HashingEmbedder()
+    assert compact_when_needed(catalogue, store, embedder) is None
+    monkeypatch.setattr("indexer.merging.SMALL", 0)
+    for number in range(4):
+        catalogue.put(item(f"i{number}", f"书{number}", f"书{number}的内容"))
+        build(catalogue, store, embedder)
+    assert compact_when_needed(catalogue, store, embedder) is None
+    monkeypatch.setattr("indexer.build.MAX_SEGMENTS", 3)
+    with store.rebuilding():
+        assert compact_when_needed(catalogue, store, embedder) is None
+    report = compact_when_needed(catalogue, store, embedder)
+    assert report is not None
+    assert (report.items, report.embedded, store.status()["segments"]) == (4, 0, 1)
