@@ -233,7 +233,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _transition("offer_retry", [Z.REQUESTED], Z.RETRY_OFFERED, [S], "请稍后再试", needs=("reason",)),
     _transition(
         "decline",
-        [Z.REQUESTED, Z.CONDITIONAL, Z.RETRY_OFFERED, Z.WILL_SUPPLY, Z.CANCEL_ASKED],
+        [Z.REQUESTED, Z.CONDITIONAL, Z.RETRY_OFFERED, Z.WILL_SUPPLY],
         NEXT,
         [S],
         "不能提供",
@@ -252,7 +252,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _transition("skip", [Z.RETRY_OFFERED], NEXT, [R, F, T], "转下一家", told="不再等待，已转下一家。"),
     _transition(
         "reroute",
-        [Z.REQUESTED, Z.CONDITIONAL, Z.RETRY_OFFERED, Z.WILL_SUPPLY, Z.CANCEL_ASKED],
+        [Z.REQUESTED, Z.CONDITIONAL, Z.RETRY_OFFERED, Z.WILL_SUPPLY],
         NEXT,
         [F],
         "改派下一家",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -251,3 +252,31 @@ def mark_seen(session: Session, recipient: str, ids: Collection[str], moment: da
         .where(NoticeRow.recipient == recipient, NoticeRow.id.in_(list(ids)), NoticeRow.seen_at.is_(None))
         .values(seen_at=moment)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A placed request as the figures see it. ``days`` until it was supplied; None: it was not."""
+
+    at: datetime
+    requester: str
+    service: str
+    state: str
+    days: float | None
+
+
+def placed_between(session: Session, since: datetime, until: datetime, member: str | None) -> list[Placed]:
+    """Requests placed in ``[since, until)``, of one requesting member or all."""
+    query = (
+        select(RequestRow.created_at, RequestRow.requester, RequestRow.service, RequestRow.state, SupplyRow.total_days)
+        .outerjoin(SupplyRow, SupplyRow.number == RequestRow.number)
+        .where(RequestRow.created_at >= since, RequestRow.created_at < until)
+    )
+    if member is not None:
+        query = query.where(RequestRow.requester == member)
+    return [Placed(*found) for found in session.execute(query)]
+
+
+def supplies_between(session: Session, since: datetime, until: datetime) -> list[SupplyRow]:
+    query = select(SupplyRow).where(SupplyRow.at >= since, SupplyRow.at < until)
+    return list(session.scalars(query.order_by(SupplyRow.at, SupplyRow.number)))

@@ -170,6 +170,8 @@ def test_cancelling_depends_on_how_far_it_is(database: Database) -> None:
     move(database, late, "accept", staff_actor("city"))
     with database.begin() as session:
         assert requests.cancel(session, late, actor=PATRON, rules=RULES).state == "cancel_asked"
+    with pytest.raises(Conflict):  # the reader wants it no more: nobody else is asked
+        move(database, late, "decline", staff_actor("city"), reason="不在架")
     assert move(database, late, "refuse_cancel", staff_actor("city")) == "will_supply"
     move(database, late, "ship", staff_actor("city"), due=in_days(20))
     with database.begin() as session, pytest.raises(Conflict):
