@@ -6,6 +6,7 @@ Redis only wakes it sooner: without news it looks every second.
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from types import FrameType
@@ -17,6 +18,11 @@ from backend.delivery.iso18626_send import Sender
 from backend.delivery.notices import SmtpMailer
 from backend.enterprise import step as alert_step
 from backend.wiring import EngineChanges
+from indexer.build import compact_when_needed
+
+log = logging.getLogger(__name__)
+
+TIDY_SECONDS = 60.0
 
 
 def runner(services: Services) -> Runner:
@@ -47,8 +53,17 @@ def run(services: Services, *, once: bool = False) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, finish)
+    threading.Thread(target=tidy, args=(services, stop), name="tidy", daemon=True).start()
     work.run(stop)
     return 0
+
+
+def tidy(services: Services, stop: threading.Event) -> None:
+    """Merge what updates leave behind in the index, whenever enough of it has gathered."""
+    while not stop.wait(TIDY_SECONDS):
+        report = compact_when_needed(services.catalogue, services.snapshots, services.embedder)
+        if report is not None:
+            log.info("index compacted: %s", report)
 
 
 class InProcess:
@@ -56,12 +71,17 @@ class InProcess:
 
     def __init__(self, services: Services) -> None:
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=runner(services).run, args=(self._stop,), name="worker", daemon=True)
+        self._threads = (
+            threading.Thread(target=runner(services).run, args=(self._stop,), name="worker", daemon=True),
+            threading.Thread(target=tidy, args=(services, self._stop), name="tidy", daemon=True),
+        )
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """Let the step under way finish, then end."""
         self._stop.set()
-        self._thread.join(10)
+        for thread in self._threads:
+            thread.join(10)

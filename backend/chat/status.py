@@ -32,6 +32,7 @@ def _line(request: RequestStatus, *, english: bool) -> str:
     if request.supplier:
         parts.append(f"supplier: {request.supplier}" if english else f"供应馆：{request.supplier}")
     if request.next_step:
-        parts.append(f"next: {request.next_step}" if english else f"下一步：{request.next_step}")
+        following = request.next_step.rstrip("。.")
+        parts.append(f"next: {following}" if english else f"下一步：{following}")
     head = f"Request {request.number} {title}: " if english else f"申请 {request.number}{title}："
     return head + ("; " if english else "；").join(parts) + ("." if english else "。")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from backend.answer.evaluation import evaluate_answers, evaluate_refusal, read_asked
 from backend.cli import common, console
 from backend.composition import Services
 from backend.core.access import PUBLIC
+from backend.core.errors import InputError
 from backend.core.settings import load_settings
+from backend.search.bench import Phrases, bench_search
 from backend.search.evaluation import (
     compare,
     evaluate_retrieval,
@@ -30,7 +36,26 @@ QuestionsOption = Annotated[Path, typer.Option(exists=True, dir_okay=False, help
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measure quality on named data.", no_args_is_help=True)
     group.command("retrieval")(retrieval_command)
+    group.command("answers")(answers_command)
+    group.command("refusal")(refusal_command)
     app.add_typer(group, name="eval")
+    app.command("bench")(bench_command)
+
+
+@contextmanager
+def apart(passages: Path) -> Iterator[Services]:
+    """Services over an index of these passages alone, in a folder that is deleted afterwards."""
+    settings = load_settings()
+    with tempfile.TemporaryDirectory(prefix="lianwen-eval-") as directory:
+        own = settings.model_copy(update={"data_dir": Path(directory), "database_url": ""})
+        services = Services(own, progress=console.progress())
+        services.__dict__["embedder"] = Services(settings).embedder  # the prepared model, not one prepared anew
+        try:
+            ingest(services.catalogue, [str(passages)], IngestOptions(collection="eval", kind="document"))
+            services.build_index()
+            yield services
+        finally:
+            services.close()
 
 
 def retrieval_command(
@@ -44,13 +69,7 @@ def retrieval_command(
 ) -> None:
     """Index the passages in an index of their own, ask every question, print R@1/5/10, MRR and nDCG."""
     known, asked = read_passages(passages), read_questions(questions)
-    settings = load_settings()
-    with tempfile.TemporaryDirectory(prefix="lianwen-eval-") as directory:
-        apart = settings.model_copy(update={"data_dir": Path(directory), "database_url": ""})
-        services = Services(apart, progress=console.progress())
-        services.__dict__["embedder"] = Services(settings).embedder  # the prepared model, not one prepared anew
-        ingest(services.catalogue, [str(passages)], IngestOptions(collection="eval", kind="document"))
-        services.build_index()
+    with apart(passages) as services:
 
         def find(question: str) -> list[str]:
             page = services.engine.search(SearchRequest(q=question, size=10), frozenset({PUBLIC}))
@@ -58,7 +77,6 @@ def retrieval_command(
 
         described = {"model": services.embedder.name, "fingerprint": services.embedder.fingerprint}
         report = evaluate_retrieval(find, known, asked, settings=described)
-        services.close()
     if save:
         save_report(report, save)
     difference = compare(load_report(against), report) if against else None
@@ -67,3 +85,50 @@ def retrieval_command(
         return
     for line in [*report.lines(worst=10), *(difference.lines() if difference else [])]:
         console.out.print(line, markup=False)
+
+
+def answers_command(passages: PassagesOption, questions: QuestionsOption, as_json: common.JsonOption = False) -> None:
+    """How often the first cited sentences hold a gold answer, and how long an answer takes."""
+    asked = read_asked(questions)
+    with apart(passages) as services:
+        _figures(evaluate_answers(services.answerer, asked, frozenset({PUBLIC})), as_json=as_json)
+
+
+def refusal_command(passages: PassagesOption, questions: QuestionsOption, as_json: common.JsonOption = False) -> None:
+    """How well answerable questions are told from others: AUC and the trade-off of right and wrong refusals."""
+    asked = read_asked(questions)
+    with apart(passages) as services:
+        _figures(evaluate_refusal(services.answerer, asked, frozenset({PUBLIC})), as_json=as_json)
+
+
+def _figures(figures: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        console.print_json(figures)
+        return
+    for name, value in figures.items():
+        console.out.print(f"{name}: {value}", markup=False)
+
+
+def bench_command(
+    what: Annotated[str, typer.Argument(help="search")] = "search",
+    records: Annotated[int, typer.Option(min=100, max=2_000_000, help="made-up records")] = 10_000,
+    searches: Annotated[int, typer.Option(min=10, help="searches to time")] = 300,
+    as_json: common.JsonOption = False,
+) -> None:
+    """Build a synthetic catalogue, recombined from the words of the one loaded here, and time searches in it."""
+    if what != "search":
+        raise InputError(f"bench {what!r}: only search can be timed")
+    with common.services() as services, tempfile.TemporaryDirectory(prefix="lianwen-bench-") as directory:
+        loaded = services.catalogue.get(services.catalogue.ids(kind="catalogue")[:20_000]).values()
+        if len(loaded) < 100:
+            raise InputError("bench: load a catalogue first (lianwen demo --build-only), its words are recombined")
+        phrases = Phrases(
+            titles=[item.title for item in loaded],
+            creators=[name for item in loaded for name in item.creators[:1]],
+            subjects=[subject for item in loaded for subject in item.subjects[:2]],
+            publishers=[item.publisher for item in loaded if item.publisher],
+        )
+        report = bench_search(
+            Path(directory), phrases, services.embedder, records=records, searches=searches, progress=services.progress
+        )
+    _figures(dataclasses.asdict(report), as_json=as_json)

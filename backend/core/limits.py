@@ -23,7 +23,7 @@ class Rate:
 
 
 SEARCH = Rate(60, 120)
-CHAT = Rate(12, 20)
+CHAT = Rate(30, 40)
 VISITORS = Rate(30, 30)
 REQUESTS = Rate(10, 10)
 LOGIN = Rate(8, 6)
