@@ -163,14 +163,14 @@ class Queue(RuleBasedStateMachine):
                 raise Crash
 
         if after:
-            event.listen(self.database.engine, "after_cursor_execute", count)
+            event.listen(self.database.engine, "before_cursor_execute", count)
         try:
             yield
         except (Crash, LianwenError):
             self._died = True
         finally:
             if after:
-                event.remove(self.database.engine, "after_cursor_execute", count)
+                event.remove(self.database.engine, "before_cursor_execute", count)
             for connection in dead:  # a dead process holds no connection
                 connection.close()
                 self.database.engine.dispose()
