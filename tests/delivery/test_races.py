@@ -151,24 +151,29 @@ class Queue(RuleBasedStateMachine):
         """Die after so many statements (0: live). What is refused is refused whole; that is no failure."""
         self._died = False
         left = after
+        dead: list[Any] = []
 
-        def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        def count(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
             nonlocal left
             if statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")):
                 return
             left -= 1
             if left == 0:
+                dead.append(cursor.connection)
                 raise Crash
 
         if after:
-            event.listen(self.database.engine, "after_cursor_execute", count)
+            event.listen(self.database.engine, "before_cursor_execute", count)
         try:
             yield
         except (Crash, LianwenError):
             self._died = True
         finally:
             if after:
-                event.remove(self.database.engine, "after_cursor_execute", count)
+                event.remove(self.database.engine, "before_cursor_execute", count)
+            for connection in dead:  # a dead process holds no connection
+                connection.close()
+                self.database.engine.dispose()
 
 
 def explore(database: Database, *, examples: int) -> None:
