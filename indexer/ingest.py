@@ -37,7 +37,7 @@ __all__ = ["HoldingRule", "IngestOptions", "IngestReport", "Transform", "ingest"
 class IngestOptions:
     """What is loaded, into where, for whom.
 
-    ``holding_rule`` says which holdings a record has (:func:`indexer.holding_rules.load_rules` reads one from a file);
+    ``holding_rule`` says which holdings a record has;
     without one every holding is ``member``'s, or, without a member, of the code the record itself names.
     ``transform`` is applied to each thing before it is compared with what is stored.
     """
