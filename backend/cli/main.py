@@ -11,6 +11,17 @@ from sqlalchemy.exc import OperationalError
 
 from backend.cli import branches, consortium, delivery, evaluation, index, operations, questions
 from backend.core.errors import LianwenError
+from indexer.build import BuildFailed
+from indexer.catalogue import CollectionMismatchError, SourceBusyError
+from indexer.embedding import ModelUnavailableError
+from indexer.packaged.weights import WeightsDamagedError
+from indexer.snapshot import SnapshotDamaged, SnapshotMissing
+from indexer.sources.values import SourceError
+
+INDEXER_ERRORS = (
+    SourceError, SourceBusyError, CollectionMismatchError, ModelUnavailableError, WeightsDamagedError,
+    BuildFailed, SnapshotMissing, SnapshotDamaged,
+)  # fmt: skip
 
 app = typer.Typer(
     name="lianwen",
@@ -39,6 +50,8 @@ def main() -> None:
         app(standalone_mode=True)
     except LianwenError as error:
         _fail(error.message)
+    except INDEXER_ERRORS as error:
+        _fail(str(error))
     except OperationalError as error:
         _fail(f"the database cannot be used: {str(error.orig).splitlines()[0]}")
     except (OSError, UnicodeError) as error:

@@ -51,7 +51,9 @@ def write(
     acted_by_themselves = desk == entry.actor_member
     if desk and not desk.startswith("peer:") and not acted_by_themselves:
         text = "\n".join(part for part in (f"《{row.title}》", entry.reason, rule.next_step, extra) if part)
-        made.append(_notice(row, entry, desk, member_emails.get(desk, ""), f"【{rule.label}】{row.number}", text))
+        made.append(
+            _notice(row, entry, desk, member_emails.get(desk, ""), f"【{rule.label}】《{row.title[:60]}》", text)
+        )
     session.add_all(made)
     session.flush()
     for notice in made:
