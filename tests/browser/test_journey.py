@@ -29,6 +29,7 @@ pytestmark = pytest.mark.timeout(FIRST_START + 60)
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The demo as a reader gets it, in a process of its own. LIANWEN_DATA_DIR, when set, saves the first start."""
     folder = os.environ.get("LIANWEN_DATA_DIR") or str(tmp_path_factory.mktemp("demo"))
+    Path(folder).mkdir(parents=True, exist_ok=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = Path(folder, "browser-journey.log")
