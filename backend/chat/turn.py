@@ -185,7 +185,8 @@ class Chat:
         """The turn's events after ``after``, to its end; None whenever nothing came for ``idle`` seconds."""
         if not self.bus.replay(stream_of(turn_id), after=0):
             retold = await asyncio.to_thread(self._retold, turn_id, after)
-            if retold is not None:
+            # a turn may have begun and ended between the two looks: then the bus has its events after all
+            if retold is not None and not self.bus.replay(stream_of(turn_id), after=0):
                 for event in retold:
                     yield event
                 return
@@ -216,7 +217,14 @@ class Chat:
         answer = Answer.model_validate(
             {name: getattr(view, name) for name in Answer.model_fields if hasattr(view, name)}
         )
-        meta = {"id": row.id, "conversation_id": row.conversation_id, "question": row.question}
+        meta = {
+            "id": row.id,
+            "turn_id": row.id,
+            "conversation_id": row.conversation_id,
+            "question": row.question,
+            "standalone_question": view.standalone_question,
+            "intent": view.intent,
+        }
         told: list[tuple[str, Any]] = [("meta", meta)]
         if after:
             told += [
