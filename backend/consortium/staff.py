@@ -6,12 +6,9 @@ database keeps the hash: signing out, a changed password or a closed account end
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import timedelta
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
 
 from backend.consortium import store
@@ -23,11 +20,9 @@ from backend.core.db import Database, now
 from backend.core.errors import Conflict, InputError, Unauthenticated
 from backend.core.http import StaffSession
 from backend.core.ids import new_id
+from backend.core.passwords import check_password, clean_username, hash_password, secret_digest, verify_password
 from backend.core.tokens import SignedCookie
 
-MIN_PASSWORD = 8
-_hasher = PasswordHasher()
-_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
 """Checked when the account does not exist, so that both refusals take the same time."""
 
 
@@ -38,8 +33,8 @@ def add_staff(
 
     :raises Conflict: when the name is taken; :raises InputError: for a short password, unknown role or missing member.
     """
-    username = _username(username)
-    _check_password(password)
+    username = clean_username(username)
+    check_password(password)
     if role not in {kind.value for kind in Role}:
         raise InputError(f"role must be librarian or office, not {role[:20]!r}")
     if role == Role.LIBRARIAN and not member:
@@ -54,7 +49,7 @@ def add_staff(
         name=name.strip() or username,
         role=role,
         member=member or None,
-        password_hash=_hasher.hash(password),
+        password_hash=hash_password(password),
         active=True,
         created_at=now(),
     )
@@ -65,28 +60,16 @@ def add_staff(
 
 def set_password(session: Session, username: str, password: str) -> None:
     """Change a password; every session of the account ends."""
-    _check_password(password)
-    row = store.staff_by_username(session, _username(username))
+    check_password(password)
+    row = store.staff_by_username(session, clean_username(username))
     if row is None:
         raise InputError(f"there is no account {username[:80]}")
-    row.password_hash = _hasher.hash(password)
+    row.password_hash = hash_password(password)
     store.revoke_sessions_of(session, row.id, now())
 
 
 def list_staff(session: Session) -> list[StaffAccount]:
     return store.staff_accounts(session)
-
-
-def _username(username: str) -> str:
-    text = username.strip().lower()
-    if not text or len(text) > 80 or any(not character.isprintable() or character.isspace() for character in text):
-        raise InputError("a user name has 1 to 80 characters and no spaces")
-    return text
-
-
-def _check_password(password: str) -> None:
-    if not MIN_PASSWORD <= len(password) <= 500:
-        raise InputError(f"a password has at least {MIN_PASSWORD} characters")
 
 
 class StaffSessions:
@@ -104,7 +87,7 @@ class StaffSessions:
         """
         with self._database.read() as session:
             row = store.staff_by_username(session, username.strip().lower()[:80])
-        verified = _verify(row.password_hash if row else _NOBODY, password)
+        verified = verify_password(row.password_hash if row else None, password)
         if row is None or not row.active or not verified:
             raise Unauthenticated("用户名或密码不正确。")
         secret, moment = secrets.token_urlsafe(32), now()
@@ -112,7 +95,7 @@ class StaffSessions:
             store.forget_ended_sessions(session, moment - timedelta(days=30))
             session.add(
                 StaffSessionRow(
-                    secret_hash=_digest(secret),
+                    secret_hash=secret_digest(secret),
                     staff_id=row.id,
                     csrf=secrets.token_urlsafe(24),
                     created_at=moment,
@@ -126,7 +109,7 @@ class StaffSessions:
         if not isinstance(secret, str):
             return None
         with self._database.read() as session:
-            found = store.live_session(session, _digest(secret), now())
+            found = store.live_session(session, secret_digest(secret), now())
         if found is None:
             return None
         row, owner = found
@@ -137,15 +120,4 @@ class StaffSessions:
         secret = self._cookie.read(cookie)
         if isinstance(secret, str):
             with self._database.begin() as session:
-                store.revoke_session(session, _digest(secret), now())
-
-
-def _verify(password_hash: str, password: str) -> bool:
-    try:
-        return _hasher.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+                store.revoke_session(session, secret_digest(secret), now())

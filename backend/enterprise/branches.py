@@ -6,7 +6,6 @@ the hash, both refusals taking the same time.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import threading
@@ -14,26 +13,21 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
 
 from backend.core.access import Network, in_networks, parse_networks
 from backend.core.db import Database, now
 from backend.core.errors import Conflict, InputError, NotFound, Unauthenticated
 from backend.core.ids import new_id
+from backend.core.passwords import check_password, clean_username, hash_password, secret_digest, verify_password
 from backend.core.tokens import SignedCookie
 from backend.enterprise import store
 from backend.enterprise.models import AccountRow, BranchRow, SessionRow
 from backend.enterprise.values import Account, Branch, BranchSession
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
-MIN_PASSWORD = 8
 WIDEST = {4: 8, 6: 16}
 """Shortest prefix of an authorised network; a slip such as ``0.0.0.0/0`` would open the branch to everybody."""
-
-_hasher = PasswordHasher()
-_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
 
 
 def add_branch(
@@ -79,13 +73,13 @@ def add_account(
     :raises InputError: for a short password.
     """
     get_branch(session, branch)
-    username = _username(username)
-    _check_password(password)
+    username = clean_username(username)
+    check_password(password)
     if store.account_row(session, username):
         raise Conflict(f"there is already an account {username}")
     row = AccountRow(
         id=new_id("ba_"), branch=branch, username=username, name=name.strip() or username, email=email.strip(),
-        password_hash=_hasher.hash(password), active=True, created_at=now(),
+        password_hash=hash_password(password), active=True, created_at=now(),
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -97,11 +91,11 @@ def set_password(session: Session, username: str, password: str) -> None:
 
     :raises NotFound: when there is no such account.
     """
-    _check_password(password)
-    row = store.account_row(session, _username(username))
+    check_password(password)
+    row = store.account_row(session, clean_username(username))
     if row is None:
         raise NotFound(f"there is no account {username[:80]}")
-    row.password_hash = _hasher.hash(password)
+    row.password_hash = hash_password(password)
     store.revoke_sessions_of(session, row.id, now())
 
 
@@ -131,18 +125,6 @@ def _network(text: str) -> Network:
     if len(parsed) != 1:
         raise InputError(f"not a network: {text[:80]!r}")
     return parsed[0]
-
-
-def _username(username: str) -> str:
-    text = username.strip().lower()
-    if not text or len(text) > 80 or any(not character.isprintable() or character.isspace() for character in text):
-        raise InputError("a user name has 1 to 80 characters and no spaces")
-    return text
-
-
-def _check_password(password: str) -> None:
-    if not MIN_PASSWORD <= len(password) <= 500:
-        raise InputError(f"a password has at least {MIN_PASSWORD} characters")
 
 
 class Branches:
@@ -180,7 +162,7 @@ class Branches:
         """
         with self._database.read() as session:
             row = store.account_row(session, username.strip().lower()[:80])
-        verified = _verify(row.password_hash if row else _NOBODY, password)
+        verified = verify_password(row.password_hash if row else None, password)
         if row is None or not row.active or not verified:
             raise Unauthenticated("用户名或密码不正确。")
         secret, moment = secrets.token_urlsafe(32), now()
@@ -188,7 +170,7 @@ class Branches:
             store.forget_ended_sessions(session, moment - timedelta(days=30))
             session.add(
                 SessionRow(
-                    secret_hash=_digest(secret), account_id=row.id, csrf=secrets.token_urlsafe(24),
+                    secret_hash=secret_digest(secret), account_id=row.id, csrf=secrets.token_urlsafe(24),
                     created_at=moment, expires_at=moment + timedelta(seconds=self.ttl),
                 )
             )  # fmt: skip
@@ -200,22 +182,11 @@ class Branches:
         if not isinstance(secret, str):
             return None
         with self._database.read() as session:
-            found = store.live_session(session, _digest(secret), now())
+            found = store.live_session(session, secret_digest(secret), now())
         return BranchSession(account=store.account(found[1]), csrf=found[0].csrf) if found else None
 
     def sign_out(self, cookie: str) -> None:
         secret = self._cookie.read(cookie)
         if isinstance(secret, str):
             with self._database.begin() as session:
-                store.revoke_session(session, _digest(secret), now())
-
-
-def _verify(password_hash: str, password: str) -> bool:
-    try:
-        return _hasher.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+                store.revoke_session(session, secret_digest(secret), now())

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
 from backend.consortium import members, staff
+from backend.core import passwords
 from backend.core.access import Caller, Staff, Visitor
 from backend.core.db import Base, Database
 from backend.core.errors import Conflict, InputError, NotFound
@@ -139,8 +140,7 @@ def csrf(page: str) -> str:
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(staff, "_hasher", cheap)
-    monkeypatch.setattr(staff, "_NOBODY", cheap.hash("nobody's password"))
+    monkeypatch.setattr(passwords, "_hasher", cheap)
     database = Database(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
     Base.metadata.create_all(database.engine)
     with database.begin() as session:
