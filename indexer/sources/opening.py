@@ -14,14 +14,16 @@ from urllib.parse import urlsplit
 import httpx
 
 from indexer.records import Kind
-from indexer.sources import documents, feeds, jsonl, marc, oai_pmh, tables
+from indexer.sources import documents, feeds, jsonl, marc, marc_lines, oai_pmh, tables
 from indexer.sources.archives import Unpacked, unpack
+from indexer.sources.holding_rules import HoldingRules
 from indexer.sources.values import Outcome, Outcomes, Skipped, SourceError
 from indexer.sources.web import Fetcher
 
-FORMATS = ("auto", "marc", "marcxml", "oai", "sru", "csv", "xlsx", "jsonl", "rss", "files")
+FORMATS = ("auto", "marc", "marcxml", "mrk", "oai", "sru", "csv", "xlsx", "jsonl", "rss", "files")
 _BY_SUFFIX = {
-    ".mrc": "marc", ".marc": "marc", ".iso": "marc", ".mrk8": "marc", ".csv": "csv", ".tsv": "csv", ".xlsx": "xlsx",
+    ".mrc": "marc", ".marc": "marc", ".iso": "marc", ".mrk8": "mrk", ".mrk": "mrk", ".csv": "csv", ".tsv": "csv",
+    ".xlsx": "xlsx",
     ".xlsm": "xlsx", ".jsonl": "jsonl", ".ndjson": "jsonl", ".rss": "rss", ".atom": "rss", ".zip": "zip",
     ".marcxml": "marcxml",
 }  # fmt: skip
@@ -30,12 +32,14 @@ _HEAD = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingOptions:
-    """How inputs are read. ``columns`` maps a table's headings to fields; ``kind`` is what untold things are."""
+    """How inputs are read. ``columns`` maps a table's headings to fields; ``kind`` is what untold things are; ``rules``
+    say how MARC records tell their holdings."""
 
     format: str = "auto"
     kind: str | None = None
     columns: Mapping[str, str] | None = None
     harvest: Mapping[str, str] = field(default_factory=dict)
+    rules: HoldingRules | None = None
 
 
 def read_input(given: str, options: ReadingOptions) -> Iterator[tuple[str, Outcome]]:
@@ -136,10 +140,14 @@ def detect_format(path: Path, kind: str | None = None) -> str:
     suffix = path.suffix.lower()
     if head.startswith(b"PK\x03\x04"):
         return {".xlsx": "xlsx", ".xlsm": "xlsx", ".docx": "files"}.get(suffix, "zip")
+    if suffix == ".txt" and (told := _marc_in_text(head)):
+        return told
     if head.startswith(b"%PDF") or suffix in documents.SUFFIXES:
         return "files"
     if marc.looks_like_xml(head):
         return "rss" if feeds.looks_like_feed(head) else "marcxml"
+    if marc_lines.looks_like_lines(head):
+        return "mrk"
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix]
     if marc.looks_like_iso2709(head):
@@ -147,6 +155,13 @@ def detect_format(path: Path, kind: str | None = None) -> str:
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
         return "jsonl"
     raise SourceError(f"{path.name}: 无法判断文件格式，请用 --format 指明")
+
+
+def _marc_in_text(head: bytes) -> str:
+    """MARC that a system exported under the name of a text file; empty when it is a text."""
+    if marc_lines.looks_like_lines(head):
+        return "mrk"
+    return "marc" if b"\x1e" in head and marc.looks_like_iso2709(head) else ""
 
 
 _READERS: dict[str, Callable[[Path, str, ReadingOptions], Outcomes]]
@@ -163,10 +178,11 @@ def _csv(path: Path, name: str, options: ReadingOptions) -> Outcomes:
 
 
 _READERS = {
-    "marc": lambda path, name, options: marc.read_iso2709(path),
-    "marcxml": lambda path, name, options: marc.read_marcxml(path),
-    "oai": lambda path, name, options: marc.read_marcxml(path),
-    "sru": lambda path, name, options: marc.read_marcxml(path),
+    "marc": lambda path, name, options: marc.read_iso2709(path, options.rules),
+    "marcxml": lambda path, name, options: marc.read_marcxml(path, options.rules),
+    "mrk": lambda path, name, options: marc_lines.read_lines(path, options.rules),
+    "oai": lambda path, name, options: marc.read_marcxml(path, options.rules),
+    "sru": lambda path, name, options: marc.read_marcxml(path, options.rules),
     "csv": _csv,
     "xlsx": lambda path, name, options: tables.read_xlsx(path, columns=options.columns, kind=options.kind),
     "jsonl": _jsonl,
