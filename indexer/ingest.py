@@ -20,6 +20,7 @@ from indexer.load import BatchCounts, load_batch, rebuild
 from indexer.progress import Progress, Silent
 from indexer.records import Document, Holding, Record
 from indexer.report import IngestReport, Tally
+from indexer.sources.holding_rules import HoldingRules, built_in
 from indexer.sources.opening import ReadingOptions, read_input
 from indexer.sources.values import Deleted, Outcome, Read, Skipped, SourceError
 
@@ -39,6 +40,7 @@ class IngestOptions:
 
     ``holding_rule`` says which holdings a record has;
     without one every holding is ``member``'s, or, without a member, of the code the record itself names.
+    ``rules`` say how MARC records tell their holdings and whose the codes are (:mod:`indexer.sources.holding_rules`).
     ``transform`` is applied to each thing before it is compared with what is stored.
     """
 
@@ -51,6 +53,7 @@ class IngestOptions:
     label: str = ""
     holding_rule: HoldingRule | None = None
     transform: Transform | None = None
+    rules: HoldingRules | None = None
     columns: Mapping[str, str] | None = None
     reading: Mapping[str, str] = field(default_factory=dict)
 
@@ -136,7 +139,13 @@ class _Run:
 
     def _reading(self) -> ReadingOptions:
         chosen = self._options
-        return ReadingOptions(format=chosen.format, kind=chosen.kind, columns=chosen.columns, harvest=chosen.reading)
+        return ReadingOptions(
+            format=chosen.format,
+            kind=chosen.kind,
+            columns=chosen.columns,
+            harvest=chosen.reading,
+            rules=chosen.rules,
+        )
 
     def _open(self, batch: Sequence[tuple[str, Outcome]]) -> Collection:
         first = next((outcome.thing for _, outcome in batch if isinstance(outcome, Read)), None)
@@ -180,12 +189,23 @@ class _Run:
             return dataclasses.replace(thing, metadata={"member": member, **thing.metadata}) if member else thing
         if self._options.holding_rule:
             thing = dataclasses.replace(thing, holdings=tuple(self._options.holding_rule(thing)))
-        if not member:
+        elif thing.holdings:
+            thing = dataclasses.replace(thing, holdings=self._resolved(thing.holdings))
+        if not member or thing.holdings:
             return thing
-        held = thing.holdings or (Holding(member=member, call_number=_class_mark(thing), status="unknown"),)
-        if not self._options.holding_rule:
-            held = tuple(dataclasses.replace(one, member=member) for one in held)
-        return dataclasses.replace(thing, holdings=held)
+        held = Holding(member=member, call_number=_class_mark(thing), status="unknown")
+        return dataclasses.replace(thing, holdings=(held,))
+
+    def _resolved(self, holdings: Sequence[Holding]) -> tuple[Holding, ...]:
+        """The holdings with their members; codes that no rule maps are counted for the report."""
+        rules, home = self._options.rules or built_in(), self._options.member
+        found = []
+        for one in holdings:
+            resolved, unknown = rules.resolve(one, home)
+            if unknown:
+                self._tally.unmapped[unknown] += 1
+            found.append(resolved)
+        return tuple(found)
 
     def _remove(self, source_ids: Sequence[str], into: Collection) -> BatchCounts:
         with self._catalogue.begin() as batch:

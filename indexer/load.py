@@ -160,13 +160,15 @@ def _holdings(things: Sequence[tuple[str, Record | Document]]) -> tuple[Holding,
     """Every member's copies: those that differ in the barcode only are counted together, and "the member has it
     somewhere" goes when it also says where."""
     counted: dict[tuple[str, ...], Holding] = {}
+    barcodes: set[tuple[str, ...]] = set()
     for _, thing in things:
         for holding in thing.holdings if isinstance(thing, Record) else ():
             key = (holding.member, holding.call_number, holding.location, holding.status)
             known = counted.get(key)
             if known is None:
                 counted[key] = holding
-            elif holding.barcode != known.barcode or not holding.barcode:
+            elif not holding.barcode or (*key, holding.barcode) not in barcodes:
                 counted[key] = replace(known, copies=known.copies + holding.copies)
+            barcodes.add((*key, holding.barcode))
     told = {one.member for one in counted.values() if one.status != "unknown"}
     return tuple(one for one in counted.values() if one.status != "unknown" or one.member not in told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from indexer.load import BatchCounts
@@ -47,6 +47,8 @@ class IngestReport:
     encoding_reasons: dict[str, str]
     seconds: float
     withdrawal_withheld: str = ""
+    unmapped: dict[str, int] = field(default_factory=dict)
+    """Library codes in holdings that the rule file does not map, with how many holdings each has."""
 
     @property
     def loaded(self) -> int:
@@ -67,6 +69,9 @@ class IngestReport:
         ]
         for name, count in sorted(self.encodings.items(), key=lambda pair: -pair[1]):
             told.append(f"编码 {name}：{count}（{self.encoding_reasons.get(name, '')}）")
+        if self.unmapped:
+            listed = "、".join(f"{code}（{count}）" for code, count in list(self.unmapped.items())[:20])
+            told.append(f"馆藏代码没有对应的成员馆，按原样保留：{listed}")
         if self.repeated:
             told.append(f"同一编号在来源中出现多次：{self.repeated}（以最后一次为准）")
         told += [f"跳过 {one.source} {one.place}：{one.reason}" for one in self.skipped[:20]]
@@ -85,6 +90,7 @@ class Tally:
         self.read = self.skipped_count = self.deleted = self.repeated = self.remark_count = self.withdrawn = 0
         self.counts = BatchCounts()
         self.broken_off = False
+        self.unmapped: Counter[str] = Counter()
         self._skipped: list[Remark] = []
         self._remarks: list[Remark] = []
         self._reasons: Counter[str] = Counter()
@@ -129,4 +135,5 @@ class Tally:
             skipped=tuple(self._skipped), skip_reasons=dict(self._reasons.most_common()),
             remarks=tuple(self._remarks), remark_count=self.remark_count, encodings=dict(self._encodings),
             encoding_reasons=dict(self._why), seconds=round(seconds, 3), withdrawal_withheld=withheld,
+            unmapped=dict(self.unmapped.most_common()),
         )  # fmt: skip

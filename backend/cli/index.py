@@ -12,6 +12,7 @@ from backend.cli import common, console
 from backend.composition import Services
 from backend.core.errors import ConfigurationError, InputError
 from indexer.ingest import IngestOptions, IngestReport, ingest
+from indexer.sources.holding_rules import HoldingRules, load_rules
 
 
 class KindChoice(StrEnum):
@@ -28,6 +29,7 @@ class FormatChoice(StrEnum):
     AUTO = "auto"
     MARC = "marc"
     MARCXML = "marcxml"
+    MRK = "mrk"
     OAI = "oai"
     SRU = "sru"
     CSV = "csv"
@@ -55,6 +57,10 @@ def ingest_command(
     format_: Annotated[FormatChoice, typer.Option("--format", help="their format")] = FormatChoice.AUTO,
     audience: Annotated[str, typer.Option(help="public, branch:CODE or staff")] = "public",
     complete: Annotated[bool, typer.Option(help="the input is the whole source: withdraw what is not in it")] = False,
+    holdings_rules: Annotated[
+        Path | None,
+        typer.Option(help="TOML file: which MARC fields hold the holdings, whose the library codes are"),
+    ] = None,
     as_json: common.JsonOption = False,
 ) -> None:
     """Load records or documents and make them searchable."""
@@ -66,6 +72,7 @@ def ingest_command(
             format=format_.value,
             audience=_audience(services, audience),
             complete=complete,
+            rules=_rules(holdings_rules, services.settings.data_dir),
         )
         report = ingest(services.catalogue, inputs, options, progress=services.progress)
         services.build_index()
@@ -75,6 +82,14 @@ def ingest_command(
         _print_report(report)
     if report.read and not report.loaded:
         raise InputError(f"nothing could be loaded: {report.skipped_count} of {report.read} were skipped")
+
+
+def _rules(given: Path | None, data_dir: Path) -> HoldingRules | None:
+    """The rule file that was named, or the one in the data directory, or none."""
+    if given is not None:
+        return load_rules(given)
+    default = data_dir / "holdings.toml"
+    return load_rules(default) if default.is_file() else None
 
 
 def _audience(services: Services, audience: str) -> str:

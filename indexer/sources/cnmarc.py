@@ -13,7 +13,7 @@ import pymarc
 
 from indexer.records import Classification, Contributor, Identifier, Record
 from indexer.sources.holding_rules import HoldingRules
-from indexer.sources.marc_codes import csbns, isbns, issns, material, role
+from indexer.sources.marc_codes import csbns, form, isbns, issns, material, role
 from indexer.sources.marc_fields import MarcFields, clean, every, first, has_han, joined, unbracketed, unique, year_of
 from indexer.sources.marc_holdings import holdings_of
 
@@ -83,7 +83,7 @@ def _titles(record: MarcFields) -> tuple[pymarc.Field | None, list[pymarc.Field]
 
 
 def _variants(record: MarcFields, own: pymarc.Field, others: list[pymarc.Field], title: list[str]) -> list[str]:
-    found = [*(title if len(title) > 1 else ()), *every([own], "c", "d")]
+    found = [*(title if len(title) > 1 else ()), *(value.lstrip("=＝ ") for value in every([own], "c", "d"))]
     for field in [*others, *record.data(*_VARIANTS)]:
         head = every([field], "a")
         found += [" ".join([*head, *every([field], "h", "i")])] if head else []
@@ -179,13 +179,13 @@ def _subjects(record: MarcFields) -> tuple[str, ...]:
 
 
 def _metadata(record: MarcFields, sets: list[str]) -> dict[str, Any]:
-    """What has no field of its own: who catalogued it, the set it belongs to, an unusual form, the original language."""
+    """What has no field of its own: who catalogued it, the set it belongs to, an unusual form, original languages."""
     edition = "；".join(joined(record.data("205"), "ab", by="，"))
     said = {
         "agency": list(unique(every(record.data("801"), "b"))),
         "set": list(unique(sets)),
         "original_languages": list(unique(code.lower()[:3] for code in every(record.data("101"), "c"))),
-        "form": _FORMS.get(first(record.data("106"), "a")[:1], ""),
+        "form": _FORMS.get(first(record.data("106"), "a")[:1], "") or form(*every(record.data("200"), "b"), edition),
         "edition_statement": edition if edition != first(record.data("205"), "a") else "",
     }
     return {name: value for name, value in said.items() if value}

@@ -112,7 +112,7 @@ class HoldingRules:
         if member is not None:
             said = holding.location.removeprefix(code).strip() if code != holding.location else ""
             return replace(holding, member=member, location=said), ""
-        unknown = code if self.members else ""
+        unknown = (code or "（无代码）") if self.members else ""
         return (replace(holding, member=home) if home else holding), unknown
 
 

@@ -12,7 +12,7 @@ import pymarc
 
 from indexer.records import Classification, Contributor, Identifier, Record
 from indexer.sources.holding_rules import HoldingRules
-from indexer.sources.marc_codes import csbns, isbns, issns, material, role
+from indexer.sources.marc_codes import csbns, form, isbns, issns, material, role
 from indexer.sources.marc_fields import (
     MarcFields,
     clean,
@@ -51,6 +51,12 @@ _NOTES = (
 )
 _FORMS = {"d": "large-print", "f": "braille", "a": "microform", "b": "microform", "c": "microform",
           "o": "electronic", "q": "electronic", "s": "electronic"}  # fmt: skip
+_DESIGNATION = re.compile(
+    r"\s*\[(electronic resource|computer file|microform|sound recording|videorecording|large print|braille|"
+    r"cartographic material|text \(large print\)|manuscript|music|graphic|电子资源|缩微品|录音资料|录像资料)\]$",
+    re.IGNORECASE,
+)
+"""A general material designation that stands in the title itself."""
 _LINK = re.compile(r"(\d{3})-(\d{2})")
 
 
@@ -83,10 +89,13 @@ class _Script:
                 if number and (original := linked.pop((tag, number[2]), None)) is not None:
                     self._original[id(field)] = original
         for tag, original in [*((tag, field) for (tag, _), field in linked.items()), *loose]:
-            waiting = (field for field in self._record.data(tag) if id(field) not in self._original)
-            field = next(waiting, None)
-            if field is not None and not has_han("".join(every([field], "a"))) and tag in ("245", "250", "264", "260"):
-                self._original[id(field)] = original
+            waiting = [
+                field
+                for field in self._record.data(tag)
+                if id(field) not in self._original and not has_han("".join(every([field], "a")))
+            ]
+            if len(waiting) == 1 or (waiting and tag in ("245", "250", "260")):
+                self._original[id(waiting[0])] = original
             else:
                 self._alone.setdefault(tag, []).append(original)
 
@@ -163,7 +172,7 @@ def _title(record: MarcFields, script: _Script, titles: list[pymarc.Field]) -> s
     )
     if not found:
         raise ValueError("没有题名（245）")
-    title = found[0]
+    title = _DESIGNATION.sub("", found[0]) or found[0]
     return undotted(unbracketed(title) if title.startswith("[") and title.endswith("]") else title)
 
 
@@ -205,17 +214,19 @@ def _imprint(script: _Script) -> list[pymarc.Field]:
 
 
 def _contributors(script: _Script) -> tuple[Contributor, ...]:
-    romanised = {id(script.original(field)): undotted(first([field], "a")) for field in script.romanised(*_NAMES)}
+    romanised = {id(script.original(field)): field for field in script.romanised(*_NAMES)}
     found: dict[tuple[str, str | None], Contributor] = {}
     for field in script.fields(*_NAMES):
         name = undotted(first([field], "a"))
         if not name:
             continue
-        if units := every([field], "b") if field.tag in ("110", "710") or "10" in first([field], "6")[1:3] else []:
+        other = romanised.get(id(field))
+        pair = [field, other] if other is not None else [field]
+        if units := every([field], "b") if pair[-1].tag in ("110", "710") else []:
             name = ("" if has_han(name) else ". ").join([name, *(undotted(unit) for unit in units)])
-        other = romanised.get(id(field), "")
-        said = role(*every([field], "4"), *(undotted(word) for word in every([field], "e")))
-        found.setdefault((name, said), Contributor(name=name, role=said, alternates=(other,) if other else ()))
+        said = role(*every(pair, "4"), *(undotted(word) for word in every(pair, "e")))
+        alternates = tuple(undotted(value) for value in every(pair[1:], "a")[:1])
+        found.setdefault((name, said), Contributor(name=name, role=said, alternates=alternates))
     return tuple(found.values())
 
 
@@ -289,9 +300,10 @@ def _url(record: MarcFields) -> str:
 
 def _metadata(record: MarcFields, fixed: str) -> dict[str, Any]:
     """What has no field of its own: who catalogued it, an unusual form, the original language."""
+    coded = _FORMS.get(fixed[23:24], "") if record.leader[6:7] in "at " else ""
     said = {
         "agency": list(unique(every(record.data("040"), "a", "c", "d"))),
-        "form": _FORMS.get(fixed[23:24], "") if record.leader[6:7] in "at " else "",
+        "form": coded or form(*every(record.data("245"), "h"), first(record.data("250"), "a")),
         "original_languages": list(unique(every(record.data("041"), "h"))),
     }
     return {name: value for name, value in said.items() if value}

@@ -61,6 +61,22 @@ def material(leader: str) -> str:
     return "serial" if kind == "book" and leader[7:8] in ("s", "i") else kind
 
 
+_FORM_WORDS = (
+    ("large-print", ("大字", "large print", "large-print")), ("braille", ("盲文", "braille")),
+    ("microform", ("缩微", "縮微", "microform", "microfilm", "microfiche")),
+    ("electronic", ("电子", "電子", "网络", "網路", "electronic", "online", "光盘", "computer file")),
+    ("audio", ("录音", "錄音", "有声", "sound recording", "audio")),
+    ("video", ("录像", "錄影", "videorecording", "video")),
+)  # fmt: skip
+
+
+def form(*said: str) -> str:
+    """large-print, braille, microform, electronic, audio or video, from a general material designation or an edition
+    statement; empty for what is printed as usual."""
+    text = " ".join(said).lower()
+    return next((name for name, words in _FORM_WORDS if any(word in text for word in words)), "")
+
+
 _QUALIFIED = re.compile(r"[\s(（:：;；/]")
 
 

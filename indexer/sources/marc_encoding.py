@@ -71,10 +71,9 @@ def _judge_mixed(content: bytes, declared: bool, fields: Sequence[tuple[bytes, b
     odd = len(_HIGH.findall(content)) - sum(len(one) for one in sequences)
     han = sum(_valid(body, "utf-8") and len(_UTF8_HAN.findall(body)) > 1 for _, body in fields)
     rest = b" ".join(body for _, body in fields if not _valid(body, "utf-8"))
-    inside = len(_UTF8_SEQUENCE.findall(rest))
-    if han and inside * 3 < len(_HIGH.findall(rest)):
-        return Judgement(name="gb18030" if gb_like(rest) else "big5" if big5_like(rest) else "utf-8",
-                         why=f"编码混用：{han} 个字段是 UTF-8，其余不是", mixed=True)  # fmt: skip
+    if han and len(_UTF8_HAN.findall(rest)) * 9 < len(_HIGH.findall(rest)) and (gb_like(rest) or big5_like(rest)):
+        name = "gb18030" if _cjk_score("gb18030", rest) >= _cjk_score("big5", rest) else "big5"
+        return Judgement(name=name, why=f"编码混用：{han} 个字段是 UTF-8，其余是 {name}", mixed=True)
     if odd <= len(sequences) * 0.34 or (declared and odd <= 2 * len(sequences) + 3 and not gb_like(content[24:])):
         told = "头标声明 UTF-8，" if declared else "多数字节是 UTF-8，"
         return Judgement(name="utf-8", why=f"{told}但含无效字节（已替换）")

@@ -66,12 +66,14 @@ def _referred(match: re.Match[str]) -> str:
     return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
 
 
-_ABBREVIATED = re.compile(r"(\b\w|\b(Co|Inc|Ltd|Jr|etc|ed|rev))\.$")
+_ABBREVIATED = re.compile(r"(\b[^\W\d_]|\b(Co|Inc|Ltd|Jr|etc|ed|rev))\.$")
 
 
 def undotted(value: str) -> str:
     """``value`` without the full stop that ends a field, unless it ends an abbreviation such as ``Inc.``."""
-    return value[:-1].rstrip() if value.endswith(".") and not _ABBREVIATED.search(value) else value
+    if value.endswith(("．", "。")) or (value.endswith(".") and not _ABBREVIATED.search(value)):
+        return value[:-1].rstrip()
+    return value
 
 
 def unbracketed(value: str) -> str:

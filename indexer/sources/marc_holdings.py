@@ -29,13 +29,14 @@ Group = dict[str, list[str]]
 def holdings_of(record: MarcFields, format_: str, rules: HoldingRules) -> tuple[Holding, ...]:
     """Every copy that the record tells of."""
     found: dict[str, list[Holding]] = {}
+    summaries: dict[str, list[Holding]] = {}
     for rule in rules.of(format_):
         fields = record.data(rule.tag)
         if fields and (told := [held for field in fields for held in _of_field(field, rule, rules)]):
-            summaries = found.get(rule.refines)
-            found[rule.tag] = _refined(summaries, rule, told) if summaries else told
-            if summaries:
-                found[rule.refines] = _left(summaries, found[rule.tag], rule)
+            summary = summaries.get(rule.refines)
+            found[rule.tag] = summaries[rule.tag] = _refined(summary, rule, told) if summary else told
+            if summary:
+                found[rule.refines] = _left(found[rule.refines], found[rule.tag], rule)
     return tuple(_without_repetition(one for told in found.values() for one in told))[:_MANY]
 
 

@@ -64,7 +64,7 @@ def read_lines_stream(file: BinaryIO, rules: HoldingRules | None = None) -> Outc
         place = f"记录 {number}（第 {first} 行）"
         try:
             texts, encoding, why = _texts(lines)
-            marc = _record(texts)
+            marc = record_of_lines(texts)
         except ValueError as error:
             yield from gathering.rest()
             yield Skipped(place=place, reason=str(error))
@@ -114,7 +114,11 @@ def _texts(lines: list[bytes]) -> tuple[list[str], str, str]:
     return whole.decode(codec, "replace").split("\n"), {"big5hkscs": "big5"}.get(codec, codec), why
 
 
-def _record(lines: list[str]) -> pymarc.Record:
+def record_of_lines(lines: list[str]) -> pymarc.Record:
+    """The record that these lines spell.
+
+    :raises ValueError: when none of them is a field.
+    """
     record = pymarc.Record()
     for line in _continued(lines):
         if match := _MAKER.match(line):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pymarc
 from sqlalchemy import create_engine
@@ -98,3 +99,17 @@ def jsonl(path: Path, *lines: object) -> Path:
         encoding="utf-8",
     )
     return path
+
+
+def as_xml(record: pymarc.Record) -> bytes:
+    """One record as a MARCXML collection."""
+    parts = [f"<leader>{record.leader}</leader>"]
+    for field in record.fields:
+        if field.is_control_field():
+            parts.append(f'<controlfield tag="{field.tag}">{escape(field.data or "")}</controlfield>')
+            continue
+        inner = "".join(f'<subfield code="{one.code}">{escape(one.value)}</subfield>' for one in field.subfields)
+        first, second = field.indicators
+        parts.append(f'<datafield tag="{field.tag}" ind1="{first}" ind2="{second}">{inner}</datafield>')
+    body = "".join(parts)
+    return f'<collection xmlns="http://www.loc.gov/MARC21/slim"><record>{body}</record></collection>'.encode()
