@@ -298,12 +298,20 @@ def _url(record: MarcFields) -> str:
     return first(own, "u") or first(fields, "u")
 
 
+def _uniform(record: MarcFields) -> str:
+    """The uniform title of 240, by which translations and editions are one work; not a collective one (Works)."""
+    title = undotted(first(record.data("240"), "a"))
+    collective = re.match(r"(works|selections|short stories|poems|plays|essays|novels|speeches|laws)\b", title.lower())
+    return "" if collective else title
+
+
 def _metadata(record: MarcFields, fixed: str) -> dict[str, Any]:
     """What has no field of its own: who catalogued it, an unusual form, the original language."""
     coded = _FORMS.get(fixed[23:24], "") if record.leader[6:7] in "at " else ""
     said = {
         "agency": list(unique(every(record.data("040"), "a", "c", "d"))),
         "form": coded or form(*every(record.data("245"), "h"), first(record.data("250"), "a")),
+        "uniform_title": _uniform(record),
         "original_languages": list(unique(every(record.data("041"), "h"))),
     }
     return {name: value for name, value in said.items() if value}
