@@ -30,6 +30,7 @@ class Grouping:
         self._collection = collection
         self._member = member
         self._homes: dict[str, list[str]] = {}
+        self._homes_of: dict[str, list[str]] = {}
         self._said: dict[str, dict[tuple[str, str], Record]] = {}
 
     def resolve(self, new: Coded, known: Mapping[str, tuple[str, str]]) -> list[Entry]:
@@ -71,10 +72,12 @@ class Grouping:
                 thing = decode(payload)
                 if isinstance(thing, Record):
                     here[member, source] = thing
+                    if member == self._member:
+                        self._homes_of.setdefault(source, []).append(item_id)
 
     def _remember(self, item_id: str, source: str, thing: Record | Document, keys: Sequence[str]) -> None:
-        for said in self._said.values():
-            said.pop((self._member, source), None)
+        for home in self._homes_of.pop(source, ()):
+            self._said[home].pop((self._member, source), None)
         if isinstance(thing, Record):
             self._said.setdefault(item_id, {})[self._member, source] = thing
         for key in keys:

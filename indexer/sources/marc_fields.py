@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pymarc
 
@@ -44,7 +44,7 @@ class MarcFields:
         """Data fields of these tags, tag by tag."""
         if len(tags) == 1:
             return self._fields.get(tags[0], [])
-        return [field for tag in tags for field in self._fields.get(tag, ())]
+        return [field for tag in tags if tag in self._fields for field in self._fields[tag]]
 
     def has(self, *tags: str) -> bool:
         return any(tag in self._fields for tag in tags)
@@ -81,13 +81,17 @@ def unbracketed(value: str) -> str:
     return value.strip("[]〔〕 ")
 
 
-def first(fields: Iterable[pymarc.Field], *codes: str) -> str:
+def first(fields: Sequence[pymarc.Field], *codes: str) -> str:
     """The first filled value of ``codes``, taken in their order, or nothing."""
-    listed = list(fields)
-    return next((value for code in codes for value in every(listed, code)), "")
+    for code in codes:
+        for field in fields:
+            for subfield in field.subfields:
+                if subfield.code == code and (value := clean(subfield.value)):
+                    return value
+    return ""
 
 
-def firsts(fields: Iterable[pymarc.Field], code: str) -> list[str]:
+def firsts(fields: Sequence[pymarc.Field], code: str) -> list[str]:
     """The first ``code`` of each field, cleaned, empty ones left out."""
     found = []
     for field in fields:
@@ -99,8 +103,10 @@ def firsts(fields: Iterable[pymarc.Field], code: str) -> list[str]:
     return found
 
 
-def every(fields: Iterable[pymarc.Field], *codes: str) -> list[str]:
+def every(fields: Sequence[pymarc.Field], *codes: str) -> list[str]:
     """Every value of ``codes`` in each field, cleaned, in order."""
+    if not fields:
+        return []
     return [
         value
         for field in fields
@@ -109,7 +115,7 @@ def every(fields: Iterable[pymarc.Field], *codes: str) -> list[str]:
     ]
 
 
-def joined(fields: Iterable[pymarc.Field], codes: str, *, by: str = " ") -> list[str]:
+def joined(fields: Sequence[pymarc.Field], codes: str, *, by: str = " ") -> list[str]:
     """For each field the values of ``codes`` (one letter each) in order, joined."""
     return [text for field in fields if (text := by.join(every([field], *codes)))]
 
