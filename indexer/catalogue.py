@@ -485,12 +485,10 @@ class CatalogueBatch:
         query = select(entries.c.item_id).where(entries.c.item_id.in_(item_ids)).group_by(entries.c.item_id)
         return set(self._connection.execute(query.having(func.count() == 1)).scalars()) if item_ids else set()
 
-    def taken(self, item_id: str) -> bool:
-        """Has an entry this item id?"""
-        return (
-            self._connection.execute(select(entries.c.id).where(entries.c.item_id == item_id).limit(1)).first()
-            is not None
-        )
+    def taken(self, item_ids: Sequence[str]) -> set[str]:
+        """Those of the item ids that an entry has."""
+        query = select(entries.c.item_id).where(entries.c.item_id.in_(item_ids)).distinct()
+        return set(self._connection.execute(query).scalars())
 
     def digests(self, item_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """(digest, withdrawn) of the items that exist."""

@@ -31,6 +31,7 @@ class Grouping:
         self._member = member
         self._homes: dict[str, list[str]] = {}
         self._homes_of: dict[str, list[str]] = {}
+        self._taken: set[str] = set()
         self._said: dict[str, dict[tuple[str, str], Record]] = {}
 
     def resolve(self, new: Coded, known: Mapping[str, tuple[str, str]]) -> list[Entry]:
@@ -42,6 +43,7 @@ class Grouping:
         self._homes = self._batch.items_by_key(self._collection, list(wanted))
         self._read(sorted({home for homes in self._homes.values() for home in homes}))
         alone = self._batch.alone([known[source][1] for source in new if source in known])
+        self._taken = self._batch.taken([self._place_id(source) for source in new])
         entries = []
         for source, (thing, payload, mark) in new.items():
             before = known[source][1] if source in known else ""
@@ -98,12 +100,12 @@ class Grouping:
 
     def _free_id(self, source: str, key: str) -> str:
         """An id made of where the entry comes from; of its key, too, while that one is another item's."""
+        made = self._place_id(source)
+        return self._place_id(f"{source}\0{key}") if made in self._taken else made
+
+    def _place_id(self, source: str) -> str:
         place = f"{self._collection}\0{self._member}\0{source}"
-        for raw in (place, f"{place}\0{key}"):
-            made = hashlib.blake2b(raw.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
-            if not self._batch.taken(made):
-                return made
-        return made
+        return hashlib.blake2b(place.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
 def _fits(thing: Record, others: Sequence[Record]) -> bool:

@@ -73,7 +73,9 @@ _FORM_WORDS = (
 def form(*said: str) -> str:
     """large-print, braille, microform, electronic, audio or video, from a general material designation or an edition
     statement; empty for what is printed as usual."""
-    text = " ".join(said).lower()
+    text = " ".join(said).strip().lower()
+    if not text:
+        return ""
     return next((name for name, words in _FORM_WORDS if any(word in text for word in words)), "")
 
 
