@@ -361,6 +361,15 @@ class CatalogueBatch:
         )
         return {row[0]: (row[1], row[2]) for row in self._connection.execute(query)}
 
+    def same_bytes(self, collection: str, member: str, raw_digests: Mapping[str, str]) -> set[str]:
+        """Those of the source ids whose entries were read from bytes of the same digest."""
+        query = select(entries.c.source_id, entries.c.raw_digest).where(
+            entries.c.collection == collection,
+            entries.c.member == member,
+            entries.c.source_id.in_(list(raw_digests)),
+        )
+        return {row[0] for row in self._connection.execute(query) if row[1] and raw_digests[row[0]] == row[1]}
+
     def seen(self, collection: str, member: str, source_ids: Sequence[str], run_id: int) -> None:
         """These entries occurred again, unchanged."""
         if source_ids:

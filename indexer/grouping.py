@@ -34,8 +34,9 @@ class Grouping:
         self._taken: set[str] = set()
         self._said: dict[str, dict[tuple[str, str], Record]] = {}
 
-    def resolve(self, new: Coded, known: Mapping[str, tuple[str, str]]) -> list[Entry]:
-        """The entries of ``new``, each with its item. ``known``: digest and item id of those that exist."""
+    def resolve(self, new: Coded, known: Mapping[str, tuple[str, str]], raw_digests: Mapping[str, str]) -> list[Entry]:
+        """The entries of ``new``, each with its item. ``known``: digest and item id of those that exist;
+        ``raw_digests``: the bytes they were read from."""
         decided = self._batch.decided(self._collection, self._member, list(new))
         keys = {source: cluster_key(thing, self._member) for source, (thing, _, _) in new.items()}
         meetings = {source: _meetings(thing, self._collection) for source, (thing, _, _) in new.items()}
@@ -62,6 +63,7 @@ class Grouping:
                 Entry(
                     collection=self._collection, member=self._member, source_id=source, digest=mark, item_id=item_id,
                     cluster_key=key, payload=payload, meeting_key=meeting[0] if meeting else "",
+                    raw_digest=raw_digests.get(source, ""),
                 )
             )  # fmt: skip
         return entries

@@ -17,7 +17,8 @@ from indexer.passages import LONGEST, split_passages
 from indexer.records import Block, Document, Holding, Passage, Record, StoredItem
 
 TRADITION = "3"
-"""Part of every digest: raise it when stored texts or passages would come out differently from the same entry."""
+"""Part of every digest: raise it when stored texts or passages would come out differently from the same entry,
+or when a source would read the same bytes otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +42,25 @@ class BatchCounts:
 
 
 def load_batch(
-    catalogue: Catalogue, things: Sequence[Record | Document], *, into: Collection, member: str, run_id: int
+    catalogue: Catalogue,
+    things: Sequence[Record | Document],
+    *,
+    into: Collection,
+    member: str,
+    run_id: int,
+    raw_digests: Mapping[str, str] | None = None,
+    same_bytes: Sequence[str] = (),
 ) -> BatchCounts:
-    """Store ``things`` (source ids differ) as what ``member`` says in the collection ``into``."""
+    """Store ``things`` (source ids differ) as what ``member`` says in the collection ``into``. ``raw_digests`` name the
+    bytes they were read from, by source id; the entries ``same_bytes`` came again and were not even read."""
     coded = {storable(thing.source_id): (thing, payload := encode(thing), _digest(payload, into)) for thing in things}
     with catalogue.begin() as batch:
         known = batch.known(into.name, member, list(coded))
         same = [key for key, (_, _, mark) in coded.items() if key in known and known[key][0] == mark]
-        batch.seen(into.name, member, same, run_id)
+        batch.seen(into.name, member, [*same, *same_bytes], run_id)
         kept = set(same)
         new = {key: value for key, value in coded.items() if key not in kept}
-        entries = Grouping(batch, into.name, member).resolve(new, known)
+        entries = Grouping(batch, into.name, member).resolve(new, known, raw_digests or {})
         batch.put(entries, run_id, known=known)
         before = {known[key][1] for key in new if key in known}
         touched = list(dict.fromkeys([*(entry.item_id for entry in entries), *sorted(before)]))
@@ -59,7 +68,11 @@ def load_batch(
         merged, withdrawn = rebuild(batch, touched, into=into, fresh=fresh)
     changed = sum(key in known for key in new)
     return BatchCounts(
-        added=len(new) - changed, changed=changed, unchanged=len(same), withdrawn=withdrawn, merged=merged
+        added=len(new) - changed,
+        changed=changed,
+        unchanged=len(same) + len(same_bytes),
+        withdrawn=withdrawn,
+        merged=merged,
     )
 
 

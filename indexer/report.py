@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from indexer.load import BatchCounts
-from indexer.sources.values import Deleted, Noticed, Outcome, Read, Skipped
+from indexer.sources.values import Deleted, Noticed, Outcome, Read, Skipped, Unchanged
 
 LISTED = 500
 """Skipped records and remarks are listed one by one up to this many; all are counted by reason."""
@@ -117,6 +117,8 @@ class Tally:
                 self._remarks.append(Remark(source=source, place=outcome.place, reason=outcome.remark))
         elif isinstance(outcome, Deleted):
             self.deleted += 1
+        elif isinstance(outcome, Unchanged):
+            self.read += 1
 
     def stored(self, counts: BatchCounts) -> None:
         self.counts += counts

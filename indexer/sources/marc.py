@@ -7,10 +7,12 @@ import logging
 from pathlib import Path
 from typing import BinaryIO
 
+from indexer.sources import values
 from indexer.sources.holding_rules import HoldingRules, built_in
 from indexer.sources.iso2709 import RawRecord, parse, raw_records
 from indexer.sources.marc_records import Gathering, to_record
 from indexer.sources.marcxml import looks_like_xml, marcxml_record, read_marcxml, read_marcxml_stream
+from indexer.sources.unchanged import Unchanged, watched
 from indexer.sources.values import Noticed, Outcomes, Skipped
 
 __all__ = [
@@ -27,17 +29,25 @@ __all__ = [
 logging.getLogger("pymarc").setLevel(logging.CRITICAL)  # what it would log is in our report, with its place
 
 
-def read_iso2709(path: Path, rules: HoldingRules | None = None) -> Outcomes:
-    """Every record of an ISO 2709 file; memory does not grow with the file."""
+def read_iso2709(path: Path, rules: HoldingRules | None = None, unchanged: Unchanged | None = None) -> Outcomes:
+    """Every record of an ISO 2709 file; memory does not grow with the file. ``unchanged`` tells which records the
+    catalogue has from the same bytes: those are not read again."""
     with path.open("rb") as file:
-        yield from read_iso2709_stream(file, rules)
+        yield from read_iso2709_stream(file, rules, unchanged)
 
 
-def read_iso2709_stream(file: BinaryIO, rules: HoldingRules | None = None) -> Outcomes:
+def read_iso2709_stream(
+    file: BinaryIO, rules: HoldingRules | None = None, unchanged: Unchanged | None = None
+) -> Outcomes:
     gathering = Gathering(rules=rules or built_in())
     usual = ""
-    for raw in raw_records(file):
+    for seen in watched(raw_records(file), unchanged):
+        raw = seen.raw
         place = f"记录 {raw.number}（字节 {raw.offset}）"
+        if seen.same:
+            yield from gathering.rest()
+            yield values.Unchanged(source_id=seen.source_id, place=place)
+            continue
         if not isinstance(raw, RawRecord):
             yield from gathering.rest()
             yield Skipped(place=place, reason=raw.reason, cut=raw.cut)
@@ -56,7 +66,9 @@ def read_iso2709_stream(file: BinaryIO, rules: HoldingRules | None = None) -> Ou
         if found.remark:
             yield from gathering.rest()
             yield Noticed(place=place, remark=found.remark)
-        yield from gathering.take(found.marc, raw.content, place=place, encoding=found.encoding, note=found.why)
+        yield from gathering.take(
+            found.marc, raw.content, place=place, encoding=found.encoding, note=found.why, digest=seen.digest
+        )
     yield from gathering.rest()
 
 

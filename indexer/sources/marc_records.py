@@ -54,7 +54,9 @@ class Gathering:
     _waiting: Read | None = None
     _control: str = ""
 
-    def take(self, marc: pymarc.Record, content: bytes, *, place: str, encoding: str, note: str) -> Iterator[Outcome]:
+    def take(
+        self, marc: pymarc.Record, content: bytes, *, place: str, encoding: str, note: str, digest: str = ""
+    ) -> Iterator[Outcome]:
         """Outcomes that are certain now."""
         fields = MarcFields(marc)
         if _is_holdings(fields):
@@ -72,7 +74,7 @@ class Gathering:
         except ValueError as error:
             yield Skipped(place=place, reason=str(error))
             return
-        self._waiting = Read(thing=thing, place=place, encoding=encoding, note=note)
+        self._waiting = Read(thing=thing, place=place, encoding=encoding, note=note, raw_digest=digest)
         self._control = fields.control("001")
 
     def rest(self) -> Iterator[Outcome]:

@@ -17,6 +17,7 @@ from indexer.records import Kind
 from indexer.sources import documents, feeds, jsonl, marc, marc_lines, oai_pmh, tables
 from indexer.sources.archives import Unpacked, unpack
 from indexer.sources.holding_rules import HoldingRules
+from indexer.sources.unchanged import Unchanged
 from indexer.sources.values import Outcome, Outcomes, Skipped, SourceError
 from indexer.sources.web import Fetcher
 
@@ -33,13 +34,14 @@ _HEAD = 64 * 1024
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingOptions:
     """How inputs are read. ``columns`` maps a table's headings to fields; ``kind`` is what untold things are; ``rules``
-    say how MARC records tell their holdings."""
+    say how MARC records tell their holdings; ``unchanged`` tells which records need not be read again."""
 
     format: str = "auto"
     kind: str | None = None
     columns: Mapping[str, str] | None = None
     harvest: Mapping[str, str] = field(default_factory=dict)
     rules: HoldingRules | None = None
+    unchanged: Unchanged | None = None
 
 
 def read_input(given: str, options: ReadingOptions) -> Iterator[tuple[str, Outcome]]:
@@ -178,7 +180,7 @@ def _csv(path: Path, name: str, options: ReadingOptions) -> Outcomes:
 
 
 _READERS = {
-    "marc": lambda path, name, options: marc.read_iso2709(path, options.rules),
+    "marc": lambda path, name, options: marc.read_iso2709(path, options.rules, options.unchanged),
     "marcxml": lambda path, name, options: marc.read_marcxml(path, options.rules),
     "mrk": lambda path, name, options: marc_lines.read_lines(path, options.rules),
     "oai": lambda path, name, options: marc.read_marcxml(path, options.rules),

@@ -10,12 +10,14 @@ from indexer.records import Document, Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """One record or document. ``encoding`` as found; ``note`` says how it was found, or what was odd but not fatal."""
+    """One record or document. ``encoding`` as found; ``note`` says how it was found, or what was odd but not
+    fatal; ``raw_digest`` names the bytes it was read from, where the source can tell them again."""
 
     thing: Record | Document
     place: str
     encoding: str = ""
     note: str = ""
+    raw_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,15 @@ class Deleted:
     place: str
 
 
-Outcome = Read | Skipped | Noticed | Deleted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchanged:
+    """The source says of this record what it said last time, byte for byte; it was not read again."""
+
+    source_id: str
+    place: str
+
+
+Outcome = Read | Skipped | Noticed | Deleted | Unchanged
 Outcomes = Iterator[Outcome]
 
 
