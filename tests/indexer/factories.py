@@ -84,11 +84,11 @@ def as_bytes(record: pymarc.Record, encoding: str = "utf-8") -> bytes:
                 b"\x1f" + subfield.code.encode() + subfield.value.encode(encoding) for subfield in field.subfields
             )
         body += b"\x1e"
-        directory += f"{field.tag}{len(body):04d}{len(fields):05d}"
+        directory += f"{field.tag}{len(body):04d}{min(len(fields), 99_999):05d}"
         fields += body
     base = 24 + len(directory) + 1
     leader = str(record.leader)
-    head = f"{base + len(fields) + 1:05d}{leader[5:9]}{'a' if encoding == 'utf-8' else ' '}22{base:05d}{leader[17:24]}"
+    head = f"{min(base + len(fields) + 1, 99_999):05d}{leader[5:9]}{'a' if encoding == 'utf-8' else ' '}22{base:05d}{leader[17:24]}"
     return head.encode() + directory.encode() + b"\x1e" + fields + b"\x1d"
 
 
