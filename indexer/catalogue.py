@@ -479,14 +479,13 @@ class CatalogueBatch:
                     here[item_id] = None
         return {key: list(here) for key, here in found.items()}
 
-    def entries_in(self, item_ids: Sequence[str]) -> dict[str, list[tuple[str, str, str]]]:
-        """(member, source id, payload) of every entry of these items, oldest first."""
-        found: dict[str, list[tuple[str, str, str]]] = {item_id: [] for item_id in item_ids}
-        query = select(entries.c.item_id, entries.c.member, entries.c.source_id, entries.c.payload)
-        for item_id, *said in self._connection.execute(
-            query.where(entries.c.item_id.in_(item_ids)).order_by(entries.c.id)
-        ):
-            found[item_id].append((said[0], said[1], said[2]))
+    def entries_in(self, item_ids: Sequence[str]) -> dict[str, list[tuple[str, str, str, str]]]:
+        """(member, source id, cluster key, payload) of every entry of these items, oldest first."""
+        found: dict[str, list[tuple[str, str, str, str]]] = {item_id: [] for item_id in item_ids}
+        wanted = (entries.c.item_id, entries.c.member, entries.c.source_id, entries.c.cluster_key, entries.c.payload)
+        query = select(*wanted).where(entries.c.item_id.in_(item_ids)).order_by(entries.c.id)
+        for item_id, member, source_id, key, payload in self._connection.execute(query):
+            found[item_id].append((member, source_id, key, payload))
         return found
 
     def alone(self, item_ids: Sequence[str]) -> set[str]:

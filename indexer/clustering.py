@@ -159,19 +159,33 @@ def agreement(one: Record, other: Record) -> tuple[str, ...]:
     are not."""
     isbns = set(meeting_keys(one)), set(meeting_keys(other))
     shared = isbns[0] & isbns[1]
-    if conflict(one, other):
+    told = _described_alike(one, other)
+    if told is None:
         return ()
     if not shared:
         alike = record_key(one) == record_key(other) != ""
         return (f"题名、责任者、出版者、出版年（{one.year}）与版次一致",) if alike else ()
-    told = [_titles_agree(one, other), _people_agree(one, other), _publishers_agree(one, other)]
-    if any(point is None for point in told):
-        return ()
-    same = [point for point in told if point]
+    same = list(told)
     same.append(f"出版年同为 {one.year}" if one.year == other.year else "出版年只有一方著录")
-    if edition_key(one) != edition_key(other):
-        same.append("版次只有一方著录")
     return (f"ISBN 同为 {min(shared)}", *same)
+
+
+def contradiction(one: Record, other: Record) -> bool:
+    """Do two records say what cannot be said of one manifestation?"""
+    return _described_alike(one, other) is None
+
+
+def _described_alike(one: Record, other: Record) -> tuple[str, ...] | None:
+    """On which points of the description they agree; None when they differ on one of them."""
+    if conflict(one, other):
+        return None
+    points = []
+    for compare in (_titles_agree, _people_agree, _publishers_agree):
+        point = compare(one, other)
+        if point is None:
+            return None
+        points.append(point)
+    return tuple(point for point in points if point)
 
 
 def conflict(one: Record, other: Record) -> str:
@@ -183,7 +197,7 @@ def conflict(one: Record, other: Record) -> str:
         (one.material != other.material or _form(one) != _form(other), "资料类型或载体不同"),
         (_designated(one)[1] != _designated(other)[1], "卷册不同"),
         (len(years) > 1, "出版年不同"),
-        (bool(one.edition and other.edition) and edition_key(one) != edition_key(other), "版次不同"),
+        (edition_key(one) != edition_key(other), "版次不同"),
         (len(languages) > 1, "语种不同"),
         (bool(isbns[0] - isbns[1] and isbns[1] - isbns[0]), "ISBN 不同"),
     )

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from indexer.catalogue import CatalogueBatch, Entry
-from indexer.clustering import agreement, conflict, meeting_keys, record_key
+from indexer.clustering import agreement, contradiction, meeting_keys, record_key
 from indexer.entries import decode
 from indexer.records import Document, Record
 
@@ -32,6 +32,7 @@ class Grouping:
         self._homes: dict[str, list[str]] = {}
         self._homes_of: dict[str, list[str]] = {}
         self._taken: set[str] = set()
+        self._joined: set[tuple[str, str]] = set()
         self._said: dict[str, dict[tuple[str, str], Record]] = {}
 
     def resolve(self, new: Coded, known: Mapping[str, tuple[str, str]], raw_digests: Mapping[str, str]) -> list[Entry]:
@@ -72,10 +73,12 @@ class Grouping:
         """What the items that were met already say."""
         for item_id, said in self._batch.entries_in(item_ids).items() if item_ids else ():
             here = self._said.setdefault(item_id, {})
-            for member, source, payload in said:
+            for member, source, key, payload in said:
                 thing = decode(payload)
                 if isinstance(thing, Record):
                     here[member, source] = thing
+                    if key.startswith(JOINED):
+                        self._joined.add((member, source))
                     if member == self._member:
                         self._homes_of.setdefault(source, []).append(item_id)
 
@@ -95,10 +98,17 @@ class Grouping:
         if isinstance(thing, Document):
             return next(iter(candidates), "")
         for home in sorted(candidates, key=lambda one: one != before):
-            others = [said for entry, said in self._said.get(home, {}).items() if entry != (self._member, source)]
-            if others and _fits(thing, others):
+            said = {entry: one for entry, one in self._said.get(home, {}).items() if entry != (self._member, source)}
+            if said and self._fits(thing, said):
                 return home
         return ""
+
+    def _fits(self, thing: Record, said: Mapping[tuple[str, str], Record]) -> bool:
+        """Does it describe what one of an item's entries describes, and contradict none but those that staff joined?"""
+        free = (other for entry, other in said.items() if entry not in self._joined)
+        return any(agreement(thing, other) for other in said.values()) and not any(
+            contradiction(thing, other) for other in free
+        )
 
     def _free_id(self, source: str, key: str) -> str:
         """An id made of where the entry comes from; of its key, too, while that one is another item's."""
@@ -108,11 +118,6 @@ class Grouping:
     def _place_id(self, source: str) -> str:
         place = f"{self._collection}\0{self._member}\0{source}"
         return hashlib.blake2b(place.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
-
-
-def _fits(thing: Record, others: Sequence[Record]) -> bool:
-    """Does it describe what one of them describes, and contradict none?"""
-    return any(agreement(thing, other) for other in others) and not any(conflict(thing, other) for other in others)
 
 
 def _meetings(thing: Record | Document, collection: str) -> tuple[str, ...]:

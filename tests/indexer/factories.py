@@ -88,7 +88,8 @@ def as_bytes(record: pymarc.Record, encoding: str = "utf-8") -> bytes:
         fields += body
     base = 24 + len(directory) + 1
     leader = str(record.leader)
-    head = f"{min(base + len(fields) + 1, 99_999):05d}{leader[5:9]}{'a' if encoding == 'utf-8' else ' '}22{base:05d}{leader[17:24]}"
+    size, mark = min(base + len(fields) + 1, 99_999), "a" if encoding == "utf-8" else " "
+    head = f"{size:05d}{leader[5:9]}{mark}22{base:05d}{leader[17:24]}"
     return head.encode() + directory.encode() + b"\x1e" + fields + b"\x1d"
 
 

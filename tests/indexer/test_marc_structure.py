@@ -187,7 +187,7 @@ XML = [bare(as_xml(cnmarc_book(f"B{n}", title))) for n, title in enumerate(TITLE
         b"<collection>%s</collection>",
         b'<?xml version="1.0"?><!-- a remark --><collection xmlns="urn:any">%s</collection>',
         b'<OAI-PMH xmlns="urn:oai"><ListRecords><record><metadata>%s</metadata></record></ListRecords></OAI-PMH>',
-        b'<sru:Response xmlns:sru="urn:srw"><records><record><recordData>%s</recordData></record></records></sru:Response>',
+        b'<sru:Response xmlns:sru="urn:srw"><record><recordData>%s</recordData></record></sru:Response>',
     ],
 )
 def test_marcxml_is_found_in_every_wrapping(whole: bytes) -> None:
