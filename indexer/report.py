@@ -83,6 +83,13 @@ class IngestReport:
         return told
 
 
+def _reasons(whys: Counter[str]) -> str:
+    """The reasons for which an encoding was told, the commonest first, with their counts where there are several."""
+    if len(whys) == 1:
+        return next(iter(whys))
+    return "；".join(f"{why} {count} 条" for why, count in whys.most_common(4))
+
+
 class Tally:
     """The report in the making."""
 
@@ -95,7 +102,7 @@ class Tally:
         self._remarks: list[Remark] = []
         self._reasons: Counter[str] = Counter()
         self._encodings: Counter[str] = Counter()
-        self._why: dict[str, str] = {}
+        self._why: dict[str, Counter[str]] = {}
 
     def note(self, source: str, outcome: Outcome) -> None:
         """Count what a source yielded."""
@@ -103,7 +110,7 @@ class Tally:
             self.read += 1
             if outcome.encoding:
                 self._encodings[outcome.encoding] += 1
-                self._why.setdefault(outcome.encoding, outcome.note)
+                self._why.setdefault(outcome.encoding, Counter())[outcome.note] += 1
         elif isinstance(outcome, Skipped):
             self.read += 1
             self.skipped_count += 1
@@ -136,6 +143,7 @@ class Tally:
             deleted=self.deleted, repeated=self.repeated, skipped_count=self.skipped_count,
             skipped=tuple(self._skipped), skip_reasons=dict(self._reasons.most_common()),
             remarks=tuple(self._remarks), remark_count=self.remark_count, encodings=dict(self._encodings),
-            encoding_reasons=dict(self._why), seconds=round(seconds, 3), withdrawal_withheld=withheld,
+            encoding_reasons={name: _reasons(whys) for name, whys in self._why.items()},
+            seconds=round(seconds, 3), withdrawal_withheld=withheld,
             unmapped=dict(self.unmapped.most_common()),
         )  # fmt: skip

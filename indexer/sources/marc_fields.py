@@ -12,7 +12,7 @@ from indexer.normalise import year_in
 # ISBD marks that end an element because another follows; brackets that only say "supplied by the cataloguer".
 _TRAILING = re.compile(r"[\s/:;,=＝／：；，]+$")
 _CONTROL = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\ufeff]")
-_REFERENCE = re.compile(r"&#(?:x([0-9A-Fa-f]{2,6})|([0-9]{2,7}));")
+_REFERENCE = re.compile(r"&#(?:x([0-9A-Fa-f]{2,6})(?:%x)?|([0-9]{2,7}));")
 _UNCLEAN = re.compile(
     "[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\ufeff]|\\s\\s|[\\s/:;,=＝／：；，]$|^\\s|&#"
 )
@@ -61,7 +61,7 @@ def clean(value: str | None) -> str:
 
 
 def _referred(match: re.Match[str]) -> str:
-    """The character of ``&#x4E2D;``, in which MARC-8 files write what MARC-8 lacks."""
+    """The character of ``&#x4E2D;`` (or ``&#x4E2D%x;``), in which MARC-8 files write what MARC-8 lacks."""
     code = int(match[1], 16) if match[1] else int(match[2])
     return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
 
