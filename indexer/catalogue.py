@@ -250,6 +250,16 @@ class Catalogue:
         with self._reading.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def same_bytes(self, collection: str, member: str, raw_digests: Mapping[str, str]) -> set[str]:
+        """Those of the source ids whose entries were read from bytes of the same digest."""
+        query = select(entries.c.source_id, entries.c.raw_digest).where(
+            entries.c.collection == collection,
+            entries.c.member == member,
+            entries.c.source_id.in_(list(raw_digests)),
+        )
+        with self._reading.connect() as connection:
+            return {row[0] for row in connection.execute(query) if row[1] and raw_digests[row[0]] == row[1]}
+
     def collections(self) -> list[Collection]:
         with self._reading.connect() as connection:
             rows = connection.execute(select(collections).order_by(collections.c.name)).mappings().all()
@@ -360,15 +370,6 @@ class CatalogueBatch:
             entries.c.collection == collection, entries.c.member == member, entries.c.source_id.in_(source_ids)
         )
         return {row[0]: (row[1], row[2]) for row in self._connection.execute(query)}
-
-    def same_bytes(self, collection: str, member: str, raw_digests: Mapping[str, str]) -> set[str]:
-        """Those of the source ids whose entries were read from bytes of the same digest."""
-        query = select(entries.c.source_id, entries.c.raw_digest).where(
-            entries.c.collection == collection,
-            entries.c.member == member,
-            entries.c.source_id.in_(list(raw_digests)),
-        )
-        return {row[0] for row in self._connection.execute(query) if row[1] and raw_digests[row[0]] == row[1]}
 
     def seen(self, collection: str, member: str, source_ids: Sequence[str], run_id: int) -> None:
         """These entries occurred again, unchanged."""

@@ -157,8 +157,7 @@ class _Run:
 
     def _same_bytes(self, digests: Mapping[str, str]) -> set[str]:
         """Which records were stored from the same bytes, by the same rules, for the same audience."""
-        with self._catalogue.begin() as batch:
-            return batch.same_bytes(self._options.collection, self._options.member, self._stamped(digests))
+        return self._catalogue.same_bytes(self._options.collection, self._options.member, self._stamped(digests))
 
     def _stamped(self, digests: Mapping[str, str]) -> dict[str, str]:
         """Digests that change with everything else that decides what a record becomes."""
