@@ -134,8 +134,13 @@ def _leaders(content: bytes) -> list[int]:
         kept.insert(0, first)
     if not kept:
         kept = [match.start() - LEADER for match in ENTRIES.finditer(content) if match.start() >= LEADER][:1]
-        kept = [start for start in kept if content[start : start + 5].isdigit()]
+        kept = [start for start in kept if _passes_for_leader(content[start : start + LEADER])]
     return kept
+
+
+def _passes_for_leader(head: bytes) -> bool:
+    """May these 24 bytes before a directory be a leader whose numbers were left blank or lost?"""
+    return head[:5].isdigit() or head[10:12] == b"22" or (not head[:5].strip() and head[5:8].strip().isalpha())
 
 
 def _is_inner(content: bytes, start: int) -> bool:

@@ -1,5 +1,6 @@
 r"""MARC as lines of text, as people mail it: MarcEdit (``=245  10$aTitle``), Aleph sequential
-(``000000002 24510 L $$aTitle``) and the plain form of many displays (``245 10 $aTitle``).
+(``000000002 24510 L $$aTitle``), the work sheets of Chinese systems (``2001 ǂa题名ǂf责任者``), and the plain form of
+many displays (``245 10 $aTitle``).
 
 Each record becomes the same pymarc record that a binary file would give. MarcEdit's mnemonics
 (``{dollar}``, ``{acute}e``) are turned into their characters.
@@ -24,6 +25,10 @@ from indexer.sources.values import Outcomes, Skipped
 _MAKER = re.compile(r"=(?P<tag>\w{3})  ?(?P<rest>.*)", re.DOTALL)
 _ALEPH = re.compile(r"(?P<id>\d{9}) (?P<tag>\w{3})(?P<ind>..) L (?P<rest>.*)", re.DOTALL)
 _PLAIN = re.compile(r"(?P<tag>LDR|LEADER|000|[0-9A-Z]{3})[ \t|](?P<rest>.*)", re.DOTALL)
+_SHEET = re.compile(r"(?P<tag>[0-9]{3})(?P<rest>[ 0-9_#]{2} ?[$‡ǂ▼@|\x1f][a-zA-Z0-9].*)", re.DOTALL)
+_SHEET_CONTROL = re.compile(r"(?P<tag>00[1-9])(?P<rest>\S.*)", re.DOTALL)
+_SHEET_LEADER = re.compile(r"[0-9?_ ]{5}[acdnop][a-z][a-z0-9 ].{14,18}")
+_MARK = re.compile(r".{0,3}?([$‡ǂ▼@|\x1f])(?=[a-zA-Z0-9])")
 _LONGEST_LINE = 1 << 20
 _MNEMONICS = {
     "dollar": "$", "lcub": "{", "rcub": "}", "bsol": "\\", "esc": "", "copy": "©", "reg": "®", "deg": "°", "pound": "£",
@@ -46,6 +51,12 @@ def looks_like_lines(head: bytes) -> bool:
     lines = [line for line in text.splitlines()[:12] if line.strip()][:-1] or text.splitlines()[:1]
     if not lines:
         return False
+    text = head.decode("utf-8", "replace")
+    lines = [line for line in text.splitlines()[:12] if line.strip()][:-1] or text.splitlines()[:1]
+    fields = sum(_SHEET.match(line) is not None for line in lines)
+    heads = sum(bool(_SHEET_CONTROL.match(line) or _SHEET_LEADER.fullmatch(line)) for line in lines)
+    if fields and (fields + heads) * 3 > len(lines) * 2:
+        return True
     for pattern in (_MAKER, _ALEPH):
         if sum(pattern.fullmatch(line) is not None for line in lines) * 3 > len(lines) * 2:
             return True
@@ -81,10 +92,11 @@ def _blocks(file: BinaryIO) -> Iterator[tuple[int, list[bytes], bytes]]:
         bare = line.strip(b"\xef\xbb\xbf\r\n")
         starts = re.match(rb"=?(LDR|LEADER|000)[ \t\d]", bare) is not None
         other = lines and re.match(rb"\d{9} ", bare) and bare[:9] != lines[0][:9]
-        if lines and (not bare.strip() or starts or other) and not (starts and _only_aleph_head(lines, bare)):
+        starts = starts or (_SHEET_LEADER.fullmatch(bare.decode("latin-1")) is not None)
+        if lines and (not bare.strip(b" *") or starts or other) and not (starts and _only_aleph_head(lines, bare)):
             yield first, lines, b"\n".join(lines)
             lines = []
-        if bare.strip():
+        if bare.strip(b" *"):
             first = first if lines else number
             lines.append(bare)
     if lines:
@@ -127,18 +139,32 @@ def record_of_lines(lines: list[str]) -> pymarc.Record:
             control = match["tag"].isdigit() and match["tag"] < "010"
             rest = match["rest"].replace("^", " ") if control or match["tag"] == "LDR" else match["rest"]
             _add(record, match["tag"], rest if control or match["tag"] == "LDR" else match["ind"] + rest, mark="$$")
+        elif match := _SHEET.match(line) or _SHEET_CONTROL.match(line):
+            _add(record, match["tag"], match["rest"], mark=_mark(match["rest"]))
         elif match := _PLAIN.match(line):
-            _add(record, match["tag"], match["rest"].strip() if match["tag"] < "010" else match["rest"], mark="$")
+            rest = match["rest"]
+            _add(record, match["tag"], rest.strip() if match["tag"] < "010" else rest, mark=_mark(rest))
+        elif _SHEET_LEADER.fullmatch(line):
+            _add(record, "LDR", line.replace("_", " "), mark="$")
     if not record.fields:
         raise ValueError("这一段里没有 MARC 字段行")
     return record
+
+
+_BEGINNINGS = (_MAKER, _ALEPH, _SHEET, _SHEET_CONTROL, _PLAIN)
+
+
+def _mark(rest: str) -> str:
+    """What stands for the subfield delimiter: ``$``, ``‡``, ``ǂ``, ``▼``, ``@``, ``|``, or the delimiter itself."""
+    match = _MARK.match(rest)
+    return match[1] if match else "$"
 
 
 def _continued(lines: list[str]) -> Iterator[str]:
     """Lines; one that begins no field continues the field before it."""
     waiting = ""
     for line in lines:
-        if _MAKER.match(line) or _ALEPH.match(line) or _PLAIN.match(line):
+        if any(pattern.match(line) for pattern in _BEGINNINGS) or _SHEET_LEADER.fullmatch(line):
             if waiting:
                 yield waiting
             waiting = line
@@ -158,7 +184,7 @@ def _add(record: pymarc.Record, tag: str, rest: str, *, mark: str) -> None:
         subfields = [pymarc.Subfield(part[0], _characters(part[1:])) for part in parts if part]
         if not subfields and (bare := head[2:].strip()):
             subfields = [pymarc.Subfield("a", _characters(bare))]
-        indicators = pymarc.Indicators(*(head.replace("#", " ") + "  ")[:2])
+        indicators = pymarc.Indicators(*(re.sub("[#_]", " ", head) + "  ")[:2])
         record.add_field(pymarc.Field(tag=tag, indicators=indicators, subfields=subfields))
 
 

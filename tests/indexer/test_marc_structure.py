@@ -40,6 +40,7 @@ def leader(record: bytes, start: int, value: bytes) -> bytes:
         (leader(ONE, 0, b"99999"), "记录长度"),
         (leader(ONE, 12, b"99999"), "数据基地址"),
         (leader(ONE, 12, b"0x1f7"), "数据基地址"),
+        (leader(leader(ONE, 0, b"     "), 12, b"     "), "记录长度和数据基地址"),
         (leader(ONE, 36 + 3, b"9999"), "目录"),
         (leader(ONE, 36, b"20-"), "目录"),
         (ONE[:24] + ONE[25:], "目录"),
@@ -245,11 +246,14 @@ def test_entity_bombs_are_not_expanded_and_the_record_beside_them_is_read(bomb: 
     assert not any("root:" in title for title in found)
 
 
-def test_lines_of_a_display_are_records_in_three_forms() -> None:
+def test_lines_of_a_display_are_records_in_every_usual_form() -> None:
     maker = b"=LDR  00000nam a2200000 a 4500\r\n=001  1\r\n=245  10$a{dollar}5 caf{acute}e /$cA.\r\n\r\n"
     aleph = b"000000002 LDR   L 00000nam^a2200000^i^4500\n000000002 001   L 2\n000000002 24510 L $$aTitle /$$cA.\n"
     plain = b"LDR 00000nam a2200000 a 4500\n001 3\n245 10 $aTitle three\n300    $a1 v.\n"
-    for content, title in ((maker, "$5 café"), (aleph, "Title"), (plain, "Title three")):
+    sheet = "00000nam0 2200000   450_\n0011234\n200  ǂa题名ǂf责任者\n2101 ▼x\n***\n".encode()
+    display = "LDR 00000nam0 2200000   450 \n001 5\n200 1  |a题名|f责任者\n210    |a北京\n".encode()
+    texts = ((maker, "$5 café"), (aleph, "Title"), (plain, "Title three"), (sheet, "题名"), (display, "题名"))
+    for content, title in texts:
         assert looks_like_lines(content)
         assert titles(list(read_lines_stream(io.BytesIO(content)))) == [title]
     assert not looks_like_lines("第一章 总则\n第一条 为了规范。\n".encode())
