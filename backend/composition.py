@@ -123,6 +123,11 @@ class Services:
         return parse_networks(self.settings.trusted_proxies)
 
     @cached_property
+    def source_networks(self) -> tuple[Network, ...]:
+        """Private networks that sources may be fetched from."""
+        return parse_networks(self.settings.source_networks)
+
+    @cached_property
     def staff_sessions(self) -> StaffSessions:
         return StaffSessions(self.database, key=self.settings.signing_key(), ttl=self.settings.session_ttl)
 

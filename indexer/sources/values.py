@@ -10,22 +10,34 @@ from indexer.records import Document, Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """One record or document. ``encoding`` as found; ``note`` says how it was found, or what was odd but not fatal."""
+    """One record or document. ``encoding`` as found; ``note`` says how it was found, or what was odd but not fatal.
+    ``mark`` changes with the bytes of a file that holds this one thing, and with the code that reads it."""
 
     thing: Record | Document
     place: str
     encoding: str = ""
     note: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Same:
+    """A file whose bytes are those of the last load: it was not read again."""
+
+    source_id: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
     """Something that could not be read: ``place`` is a record number with byte offset, a line, a page or a file.
-    ``cut`` says that what follows in the source is lost with it."""
+    ``cut`` says that what follows in the source is lost with it; ``source_id``, where it can be told, that this one is
+    still there, though it cannot be read."""
 
     place: str
     reason: str
     cut: bool = False
+    source_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +56,30 @@ class Deleted:
     place: str
 
 
-Outcome = Read | Skipped | Noticed | Deleted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarvestState:
+    """How far the harvest of an address got.
+
+    ``since``: ask for what changed since then (the server's own date of the last complete harvest). While a harvest is
+    under way, ``token`` is where it goes on, ``began`` the server's date when it started, ``run_id`` the run that
+    started it.
+    """
+
+    since: str = ""
+    token: str = ""
+    began: str = ""
+    run_id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Everything before this is to be stored now; then ``state`` is how far the harvest of ``address`` got."""
+
+    address: str
+    state: HarvestState
+
+
+Outcome = Read | Same | Skipped | Noticed | Deleted | Checkpoint
 Outcomes = Iterator[Outcome]
 
 
