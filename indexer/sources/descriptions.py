@@ -39,6 +39,8 @@ def description(element: etree._Element) -> Record:
         return mods(element)
     if "title" in inside or name in ("dc", "qualifieddc", "thesis"):
         return dublin_core(element)
+    if name == "holdings":
+        raise ValueError("只有馆藏（ISO 20775），没有书目")
     raise ValueError(f"不认识的元数据格式：{name}")
 
 

@@ -24,6 +24,9 @@ _APPENDIX = re.compile(
     r"(?:附录|附件|Appendix|Annex)\s*[A-Z\d一二三四五六七八九十]{0,3}(?=[\s（(:：]|$)", re.IGNORECASE
 )
 _ORDINAL = re.compile(r"[一二三四五六七八九十]{1,3}、")
+_FRAME = re.compile(r"(?:前\s*言|引\s*言|序\s*言|参\s*考\s*文\s*献|索\s*引)$")
+_LEADER = re.compile(r"(?:[.．·…‥_]\s?){4,}\s*[\dIVXivx]{1,5}$")
+"""A line of a table of contents: dots, then a page number."""
 _UNIT = re.compile(r"\s*(?:mm|cm|kg|g|m|h|s|min|年|月|日|元|个|册|页|人|万|亿|%|℃|点|时|分)", re.IGNORECASE)
 _LEVELS = {"编": 2, "篇": 2, "章": 3, "节": 4}
 _LONGEST_HEADING = 40
@@ -44,6 +47,8 @@ def mark_of(line: str) -> Mark | None:
     ('第十二条', '4.3.2', None)
     """
     plain = unicodedata.normalize("NFKC", line[:120]).lstrip()
+    if _FRAME.match(plain):
+        return Mark(clause="", level=3)
     if article := _ARTICLE.match(plain):
         return Mark(clause=article[0], level=5)
     if part := _PART.match(plain):
@@ -97,7 +102,10 @@ class Outline:
         self._add(plain, page)
 
     def line(self, text: str, *, page: int | None = None) -> None:
-        """A paragraph of a text without styles: a heading, when its number and its shape say so."""
+        """A paragraph of a text without styles: a heading, when its number and its shape say so; a line of a table of
+        contents is neither."""
+        if _LEADER.search(text.rstrip()):
+            return
         mark = mark_of(text)
         if mark and title_like(text) and (mark.level < 5 or mark.clause[:1] != "第"):
             self.heading(mark.level, text, page=page)

@@ -141,7 +141,7 @@ def _paragraphs(lines: Sequence[Line], size: float, page: int, outline: Outline)
         if len(group) > 1 and all("\t" in line.text for line in group):
             outline.table([line.text.split("\t") for line in group], page=page)
             continue
-        for paragraph in _joined(group):
+        for paragraph in _joined(group, size):
             text = paragraph[0].text.replace("\t", " ") if len(paragraph) == 1 else _glued(paragraph)
             mark = mark_of(text)
             larger = size > 0 and min(line.size for line in paragraph) >= 1.15 * size
@@ -164,16 +164,27 @@ def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
         yield group
 
 
-def _joined(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    """Lines of one paragraph: the former is as wide as its neighbours and ends no sentence, the next begins nothing."""
+def _joined(lines: Sequence[Line], size: float) -> Iterator[list[Line]]:
+    """Lines of one paragraph: the former is as wide as its neighbours and ends no sentence, the next begins nothing.
+    Large lines one below the other are one title."""
     open_lines: list[Line] = []
     for place, line in enumerate(lines):
-        if open_lines and not _continues(open_lines[-1], line, lines[max(0, place - 3) : place + 3]):
+        around = lines[max(0, place - 3) : place + 3]
+        if open_lines and not (_continues(open_lines[-1], line, around) or _same_title(open_lines[-1], line, size)):
             yield open_lines
             open_lines = []
         open_lines.append(line)
     if open_lines:
         yield open_lines
+
+
+def _same_title(former: Line, line: Line, size: float) -> bool:
+    """Are both lines of one title, set larger than the body in one size, in the middle of the page?"""
+    if min(former.size, line.size) < 1.4 * size or abs(former.size - line.size) > 0.05 * former.size:
+        return False
+    centred = abs((former.left + former.right) - (line.left + line.right)) < 4 * line.size
+    near = line.top - former.bottom < 0.8 * line.size and line.top > former.top
+    return centred and near and title_like(former.text) and not mark_of(line.text) and not mark_of(former.text)
 
 
 def _continues(former: Line, line: Line, around: Sequence[Line]) -> bool:
