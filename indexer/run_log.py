@@ -57,6 +57,12 @@ class RunLog:
             rows = connection.execute(_RUNS.where(*wanted).order_by(runs.c.id.desc()).limit(limit).offset(offset)).all()
         return [_run(row) for row in rows], total
 
+    def collections_of(self, member: str) -> set[str]:
+        """The collections that a member has loaded something into."""
+        query = select(runs.c.source).where(runs.c.source.endswith(f"/{member}", autoescape=True)).distinct()
+        with self._reading.connect() as connection:
+            return {str(source).partition("/")[0] for source in connection.execute(query).scalars()}
+
     def sizes(self) -> dict[str, int]:
         """How many items each collection holds."""
         query = (

@@ -118,7 +118,7 @@ class Outline:
         if not plain:
             return
         mark = mark_of(plain)
-        if mark and mark.clause:
+        if mark and mark.clause and not mark.clause.isdigit():
             self._clause, self._fresh = mark.clause, True
         self._add(plain, page)
 

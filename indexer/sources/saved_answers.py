@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from lxml import etree
 
@@ -29,11 +31,16 @@ def read_answer(path: Path, kind: str | None = None) -> Outcomes:
 
     :raises SourceError: when it is no XML.
     """
+    with path.open("rb") as file:
+        yield from _read(file, path.name, kind)
+
+
+def _read(file: BinaryIO, name: str, kind: str | None) -> Outcomes:
     number = 0
+    context = etree.iterparse(
+        file, events=("end",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+    )
     try:
-        context = etree.iterparse(
-            str(path), events=("end",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
-        )
         for _, element in context:
             reader = _reader(element)
             if reader:
@@ -41,17 +48,20 @@ def read_answer(path: Path, kind: str | None = None) -> Outcomes:
                 yield from reader(element, f"记录 {number}", kind)
                 _forget(element)
             elif name_of(element) == "error" and element.get("code"):
-                yield Noticed(place=path.name, remark=f"OAI-PMH 报告 {element.get('code')}：{words(element)}")
+                yield Noticed(place=name, remark=f"OAI-PMH 报告 {element.get('code')}：{words(element)}")
             elif name_of(element) == "resumptionToken" and words(element):
-                yield Noticed(place=path.name, remark="这只是一次收割的一页（有 resumptionToken），后面的页不在文件里")
+                yield Noticed(place=name, remark="这只是一次收割的一页（有 resumptionToken），后面的页不在文件里")
     except etree.XMLSyntaxError as error:
         if number == 0:
-            raise SourceError(f"{path.name}: 不是可读的 XML：{error}") from error
+            raise SourceError(f"{name}: 不是可读的 XML：{error}") from error
         reason = f"XML 在第 {error.lineno} 行损坏：{error.msg}"
         yield Skipped(place=f"记录 {number + 1}", reason=reason, cut=True)
 
 
-def _reader(element: etree._Element):  # type: ignore[no-untyped-def]
+Reader = Callable[[etree._Element, str, str | None], Outcomes]
+
+
+def _reader(element: etree._Element) -> Reader | None:
     """Who reads this element as one record; None for any other."""
     name, parent = name_of(element), element.getparent()
     above = name_of(parent) if parent is not None else ""

@@ -74,6 +74,16 @@ def fields_of(cells: Sequence[str], columns: Mapping[str, str]) -> list[str] | N
     return [cell if field is None else field for cell, field in zip(cells, told, strict=True)]
 
 
+def kind_of(fields: Sequence[str]) -> str | None:
+    """What a table holds, when its columns tell: books have an ISBN or a shelf mark, standards a number and a state."""
+    there = set(fields)
+    if "kind" in there:
+        return None
+    if there & {"isbn", "call_number", "barcode"}:
+        return "catalogue"
+    return "standard" if "number" in there and there & {"status", "effective_date", "replaces"} else None
+
+
 def joined_headings(upper: Sequence[str], lower: Sequence[str], columns: Mapping[str, str]) -> list[str] | None:
     """Two rows of headings as one (merged cells above, what they hold below); None when the lower row is no heading."""
     told = fields_of(upper, columns)

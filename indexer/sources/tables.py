@@ -20,7 +20,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from indexer.sources.archives import guard_size
 from indexer.sources.encoding import decode_line, detect
 from indexer.sources.jsonl import LineError
-from indexer.sources.table_columns import check_map, field_of, fields_of, joined_headings
+from indexer.sources.table_columns import check_map, field_of, fields_of, joined_headings, kind_of
 from indexer.sources.table_rows import RowReader, cell_text
 from indexer.sources.values import Noticed, Outcomes, Read, Skipped, SourceError
 
@@ -219,12 +219,21 @@ def _sheet_rows(sheet: Any, formulas: Any) -> Iterator[Row]:
         formulas.reset_dimensions()
         pairs = zip(sheet.iter_rows(values_only=True), formulas.iter_rows(values_only=True), strict=False)
     for number, (values, written) in enumerate(pairs, start=1):
-        lost = sum(
-            value is None and isinstance(formula, str) and formula.startswith("=")
-            for value, formula in zip(values, written, strict=False)
-        )
+        told = [_computed(value, formula) for value, formula in itertools.zip_longest(values, written)]
+        lost = sum(value is _LOST for value in told)
+        values = [None if value is _LOST else value for value in told]
         remark = f"有 {lost} 格是公式而没有保存计算结果，按空处理" if lost else ""
         yield Row(place=f"工作表“{sheet.title}”第 {number} 行", cells=tuple(map(cell_text, values)), remark=remark)
+
+
+_LOST = object()
+
+
+def _computed(value: Any, written: Any) -> Any:
+    """The value of a cell; of a formula that was never computed the text in it, when it is nothing but a text."""
+    if value is not None or not (isinstance(written, str) and written.startswith("=")):
+        return value
+    return written if written.startswith('="') and written.endswith('"') and "&" not in written else _LOST
 
 
 def _outcomes(
@@ -235,7 +244,7 @@ def _outcomes(
     if headings is None:
         return
     fields = fields_of(headings, columns or {}) or []
-    reader = RowReader(fields=fields, headings=headings, kind=kind)
+    reader = RowReader(fields=fields, headings=headings, kind=kind or kind_of(fields))
     for row in rows:
         if row.problem:
             yield Skipped(place=row.place, reason=row.problem)

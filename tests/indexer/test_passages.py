@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ def test_every_passage_is_the_text_between_its_offsets_and_nothing_is_lost(text:
     passages = split_passages("x", text)
     assert all(passage.text == text[passage.start : passage.end] for passage in passages)
     assert all(len(passage.text) <= LONGEST for passage in passages)
-    assert all(one.end <= two.start for one, two in zip(passages, passages[1:], strict=False))
+    assert all(one.end <= two.start for one, two in pairwise(passages))
     covered = "".join(passage.text for passage in passages)
     assert "".join(covered.split()) == "".join(text.split())
     assert len({passage.id for passage in passages}) == len(passages)
