@@ -26,9 +26,10 @@ from indexer.records import Document, Holding, Record
 from indexer.report import IngestReport, Tally, again
 from indexer.run_log import RunLog
 from indexer.source_state import LastRun, SourceState
-from indexer.sources.marks import digest_of_file, indexer_code, ocr_installed
+from indexer.sources.marks import digest_of_file, indexer_code
 from indexer.sources.opening import ReadingOptions, folder_files, read_input
 from indexer.sources.options import Network
+from indexer.sources.pdf import ocr_installed
 from indexer.sources.values import (
     Checkpoint,
     Deleted,

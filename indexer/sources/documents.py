@@ -40,7 +40,8 @@ def read_document(path: Path, *, source_id: str, kind: Kind | None = None) -> Ou
         yield Skipped(place=source_id, reason="没有文字", source_id=source_id)
         return
     stem = Path(source_id.rstrip("/")).stem
-    title = (said["title"] or outline.first_heading or stem)[:300]
+    told = "" if said["title"].lower() == stem.lower() else said["title"]
+    title = (told or outline.first_heading or stem)[:300]
     yield Read(
         thing=_document(outline, source_id, kind, title, stem, said["metadata"]),
         place=source_id,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from indexer.sources.options import ReadingOptions
+from indexer.sources.pdf import ocr_installed
 
 _HERE = Path(__file__).parent
 _DOCUMENT_CODE = (
@@ -27,11 +27,6 @@ def document_mark(path: Path, options: ReadingOptions) -> str:
     """The mark of one document file."""
     told = f"{_document_code()}\0{ocr_installed()}\0{options.kind}\0{options.salt}".encode()
     return hashlib.blake2b(digest_of_file(path) + told, digest_size=20).hexdigest()
-
-
-def ocr_installed() -> bool:
-    """Is the extra ``ocr`` there?"""
-    return importlib.util.find_spec("rapidocr") is not None
 
 
 @cache

@@ -6,6 +6,7 @@ the only one to give characters (文) where fonts name radicals (⽂).
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -119,6 +120,11 @@ def _title(written: str) -> str:
     return plain if len(plain) > 1 and mangled * 3 <= len(plain) and not plain.isdigit() else ""
 
 
+def ocr_installed() -> bool:
+    """Is the extra ``ocr`` there?"""
+    return importlib.util.find_spec("rapidocr") is not None
+
+
 class _CutError(Exception):
     """The process was ended, or ended by itself, before the last page."""
 
@@ -134,6 +140,7 @@ def _answers(path: Path) -> Iterator[dict[str, Any]]:
         "OMP_NUM_THREADS": "2",
     }
     command = [sys.executable, "-m", "indexer.sources.pdf_worker", str(path.resolve())]
+    command += ["ocr"] if ocr_installed() else []
     with subprocess.Popen(  # noqa: S603
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=environment
     ) as worker:

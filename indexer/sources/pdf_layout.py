@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.sources.outline import Outline, mark_of, title_like
 
@@ -99,13 +99,14 @@ def _body_size(pages: Sequence[Page]) -> float:
 def in_reading_order(lines: Sequence[Line], width: float) -> list[Line]:
     """Recognised lines: columns one after the other, between lines that span them."""
     middle = width / 2
+    lines = [replace(line, text=recognised_text(line.text)) for line in lines]
     ordered: list[Line] = []
     left: list[Line] = []
     right: list[Line] = []
-    for line in sorted(lines, key=lambda one: (round(one.top / 4), one.left)):
+    for line in sorted(lines, key=lambda one: (one.top, one.left)):
         if line.right <= middle + 4:
             left.append(line)
-        elif line.left >= middle - 4:
+        elif line.left >= middle - 4 or _beside(line, left):
             right.append(line)
         else:
             ordered += _columns(left, right)
@@ -114,11 +115,54 @@ def in_reading_order(lines: Sequence[Line], width: float) -> list[Line]:
     return ordered + _columns(left, right)
 
 
+def _beside(line: Line, others: Sequence[Line]) -> bool:
+    """Does it stand at the height of one of the last of the others?"""
+    return any(one.top < (line.top + line.bottom) / 2 < one.bottom for one in others[-3:])
+
+
 def _columns(left: list[Line], right: list[Line]) -> list[Line]:
-    """Two columns of running text one after the other; what stands side by side a row at a time otherwise."""
-    if len(left) >= 4 and len(right) >= 4:
+    """Two columns of running text one after the other; otherwise what stands side by side is a row with wide gaps."""
+    running = [line for line in (*left, *right) if len(line.text) >= 12]
+    if len(left) >= 4 and len(right) >= 4 and len(running) * 2 >= len(left) + len(right):
         return left + right
-    return sorted([*left, *right], key=lambda one: (round(one.top / 4), one.left))
+    return _rows([*left, *right])
+
+
+def _rows(lines: list[Line]) -> list[Line]:
+    """Lines at one height as one line, a tab between them."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda one: one.top):
+        middle = (line.top + line.bottom) / 2
+        if rows and rows[-1][0].top < middle < rows[-1][0].bottom:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [_side_by_side(sorted(row, key=lambda one: one.left)) for row in rows]
+
+
+def _side_by_side(row: list[Line]) -> Line:
+    return Line(
+        text="\t".join(line.text for line in row),
+        left=row[0].left,
+        top=min(line.top for line in row),
+        right=max(line.right for line in row),
+        bottom=max(line.bottom for line in row),
+        size=row[0].size,
+    )
+
+
+_RUN_TOGETHER = re.compile(
+    r"^(\d{1,2}(?:\.\d{1,3}){0,4})(?=[\u4e00-\u9fff])(?![册天元年月日个人次条件页时分万亿号楼层室份本位])"
+)
+
+
+def recognised_text(text: str) -> str:
+    """A recognised line; the space that recognition loses between a clause number and its title is put back.
+
+    >>> recognised_text("4.3强度"), recognised_text("10册")
+    ('4.3 强度', '10册')
+    """
+    return _RUN_TOGETHER.sub(r"\1 ", text) if title_like(text) else text
 
 
 def _page(page: Page, lines: Sequence[Line], size: float, outline: Outline) -> None:
@@ -130,26 +174,27 @@ def _page(page: Page, lines: Sequence[Line], size: float, outline: Outline) -> N
             waiting.append(line)
         elif place not in told:
             told.add(place)
-            _paragraphs(waiting, size, page.number, outline)
+            _paragraphs(waiting, size, page, outline)
             waiting = []
             outline.table(page.tables[place].rows, page=page.number)
-    _paragraphs(waiting, size, page.number, outline)
+    _paragraphs(waiting, size, page, outline)
 
 
-def _paragraphs(lines: Sequence[Line], size: float, page: int, outline: Outline) -> None:
+def _paragraphs(lines: Sequence[Line], size: float, page: Page, outline: Outline) -> None:
+    number, recognised = page.number, page.recognised
     for group in _groups(lines):
         if len(group) > 1 and all("\t" in line.text for line in group):
-            outline.table([line.text.split("\t") for line in group], page=page)
+            outline.table([line.text.split("\t") for line in group], page=number)
             continue
         for paragraph in _joined(group, size):
             text = paragraph[0].text.replace("\t", " ") if len(paragraph) == 1 else _glued(paragraph)
             mark = mark_of(text)
-            larger = size > 0 and min(line.size for line in paragraph) >= 1.15 * size
+            larger = size > 0 and min(line.size for line in paragraph) >= (1.8 if recognised else 1.15) * size
             if larger and len(paragraph) <= 3 and title_like(text) and not (mark and mark.clause):
                 level = mark.level if mark else 1 if paragraph[0].size >= 1.45 * size else 2
-                outline.heading(level, text, page=page)
+                outline.heading(level, text, page=number)
             else:
-                outline.line(text, page=page)
+                outline.line(text, page=number)
 
 
 def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:

@@ -1,13 +1,12 @@
 """Reads one PDF in a process of its own and writes a JSON line a page: lines with their places, tables, OCR.
 
 A hostile file may loop, fill the memory or crash a C library: then only this process ends. Run as
-``python -m indexer.sources.pdf_worker FILE``; it imports nothing else of the program.
+``python -m indexer.sources.pdf_worker FILE [ocr]``; it imports nothing else of the program.
 """
 
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import json
 import resource
 import sys
@@ -29,7 +28,7 @@ OCR_PIXELS = 2200
 Character = tuple[str, float, float, float, float]
 
 
-def main(path: str) -> None:
+def main(path: str, *, ocr: bool) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
         document = pypdfium2.PdfDocument(path)
@@ -38,7 +37,7 @@ def main(path: str) -> None:
         return
     count = len(document)
     _say({"pages": count, "title": document.get_metadata_dict().get("Title", ""), "limit": MOST_PAGES})
-    recognise = _recogniser()
+    recognise = _recogniser() if ocr else None
     for number in range(min(count, MOST_PAGES)):
         try:
             page = document[number]
@@ -203,9 +202,7 @@ def _cells(characters: list[Character], columns: list[float], rows: list[float])
 
 
 def _recogniser() -> Any:
-    """A function that recognises a page; None without the extra ``ocr``. The model is loaded when first needed."""
-    if importlib.util.find_spec("rapidocr") is None:
-        return None
+    """A function that recognises a page. The model (of the extra ``ocr``) is loaded when first needed."""
     engines: list[Any] = []
 
     def recognise(page: Any, width: float, height: float) -> Iterator[list[Any]]:
@@ -232,4 +229,4 @@ def _recogniser() -> Any:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], ocr="ocr" in sys.argv[2:])
