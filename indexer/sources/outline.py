@@ -28,6 +28,7 @@ _FRAME = re.compile(r"(?:前\s*言|引\s*言|序\s*言|参\s*考\s*文\s*献|索
 _LEADER = re.compile(r"(?:[.．·…‥_]\s?){4,}\s*[\dIVXivx]{1,5}$")
 """A line of a table of contents: dots, then a page number."""
 _UNIT = re.compile(r"\s*(?:mm|cm|kg|g|m|h|s|min|年|月|日|元|个|册|页|人|万|亿|%|℃|点|时|分)", re.IGNORECASE)
+_MEASURE = re.compile(_UNIT.pattern + r"(?![\u3400-\u9fff])|\s*[万亿]", re.IGNORECASE)
 _LEVELS = {"编": 2, "篇": 2, "章": 3, "节": 4}
 _LONGEST_HEADING = 40
 
@@ -53,7 +54,7 @@ def mark_of(line: str) -> Mark | None:
         return Mark(clause=article[0], level=5)
     if part := _PART.match(plain):
         return Mark(clause="", level=_LEVELS[part["unit"]])
-    if (dotted := _DOTTED.match(plain)) and not _UNIT.match(plain, dotted.end()):
+    if (dotted := _DOTTED.match(plain)) and not _MEASURE.match(plain, dotted.end()):
         return Mark(clause=dotted[0], level=3 + dotted[0].count("."))
     if appendix := _APPENDIX.match(plain):
         return Mark(clause="".join(appendix[0].split()), level=3)

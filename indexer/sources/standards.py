@@ -21,17 +21,21 @@ from indexer.sources.outline import mark_of
 FIRST_PAGES = 6_000
 """Characters in which cover and foreword stand."""
 _COVER = 1_500
+_TAIL = 1_000
 _ANY_DAY = (
     r"(?:(?:1[5-9]|20)\d{2}\s*(?:年|[-—–/.])\s*\d{1,2}\s*(?:月|[-—–/.])\s*\d{1,2}\s*日?"
     r"|[一二][〇零○一二三四五六七八九]{3}年[一二三四五六七八九十]{1,2}月[一二三四五六七八九十]{1,3}日)"
 )
 _ISSUED = re.compile(
-    rf"(?P<after>{_ANY_DAY})\s*(?:予以|正式)?(?:发\s*布|批\s*准|颁\s*布|公\s*布)"
+    rf"(?P<after>{_ANY_DAY})\s*(?:予以|正式)?(?:发\s*布|批\s*准|颁\s*布|公\s*布)(?!\s*(?:日期|时间|日))"
     rf"|(?:发布|批准|颁布|公布)(?:日期|时间)?\s*[:：]?\s*(?P<before>{_ANY_DAY})"
 )
 _EFFECTIVE = re.compile(
-    rf"(?P<after>{_ANY_DAY})\s*(?:起)?\s*(?:开始|正式)?(?:实\s*施|施\s*行|生\s*效)"
+    rf"(?P<after>{_ANY_DAY})\s*(?:起)?\s*(?:开始|正式)?(?:实\s*施|施\s*行|生\s*效)(?!\s*(?:日期|时间|日))"
     rf"|(?:实施|施行|生效)(?:日期|时间)?\s*[:：]?\s*(?P<before>{_ANY_DAY})"
+)
+_OWN_EFFECT = re.compile(
+    rf"本[^。\n]{{1,14}}自\s*(?:(?P<day>{_ANY_DAY})|(?:公布|发布|印发|颁布)之日)\s*起\s*(?:正式)?(?:实施|施行|生效|执行)"
 )
 _STATES = {
     "现行": r"现行(?:有效)?",
@@ -108,13 +112,14 @@ def facts_of(text: str, *, title: str = "", file_name: str = "") -> Facts:
     first = unicodedata.normalize("NFKC", text[:FIRST_PAGES])
     number, written, named_title = _number(first, title, file_name)
     replaces, partly, replaced_by = _replacements(first, number)
+    issued = _day(_ISSUED, first)
     return Facts(
         number=number,
         written=written,
         title=_title(first, number, named_title, title),
         status=_status(first[:_COVER], file_name),
-        issue_date=_day(_ISSUED, first),
-        effective_date=_day(_EFFECTIVE, first),
+        issue_date=issued,
+        effective_date=_day(_EFFECTIVE, first) or _effective_at_the_end(text, issued),
         replaces=replaces,
         replaced_by=replaced_by,
         replaces_partly=partly,
@@ -210,6 +215,14 @@ def _day(pattern: re.Pattern[str], first: str) -> str:
     for found in pattern.finditer(first):
         if day := day_in(found["after"] or found["before"]):
             return day
+    return ""
+
+
+def _effective_at_the_end(text: str, issued: str) -> str:
+    """Rules say in their last article when they come into force: on a day, or on the day of issue."""
+    last = unicodedata.normalize("NFKC", text[-_TAIL:])
+    if told := _OWN_EFFECT.search(last):
+        return day_in(told["day"]) if told["day"] else issued
     return ""
 
 
