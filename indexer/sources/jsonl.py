@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from indexer.normalise import isbn13, issn, standard_number, year_in
 from indexer.records import KINDS, Contributor, Document, Holding, Identifier, Kind, Record
@@ -33,13 +33,18 @@ def read_jsonl(file: BinaryIO, *, kind: str | None = None) -> Outcomes:
     JSON array is read, too, its objects numbered."""
     start = file.read(4096)
     file.seek(0)
+    plain = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        file = cast(BinaryIO, _Recoded(file))
-    elif start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
-        first = start.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0]
-        if not _is_json(first):
-            yield from _array(file, kind)
-            return
+        wide = io.TextIOWrapper(file, encoding="utf-16", errors="replace", newline="\n")
+        yield from _read_lines(_Recoded(wide), kind)
+        wide.detach()
+    elif plain.startswith(b"[") and not _is_json(plain.split(b"\n")[0]):
+        yield from _array(file, kind)
+    else:
+        yield from _read_lines(file, kind)
+
+
+def _read_lines(file: LineFile, kind: str | None) -> Outcomes:
     for number, line in _lines(file):
         place = f"第 {number} 行"
         if line is None:
@@ -50,13 +55,17 @@ def read_jsonl(file: BinaryIO, *, kind: str | None = None) -> Outcomes:
             yield _outcome(lambda text=text: _parse(text), place, kind, encoding)  # type: ignore[misc]
 
 
+class LineFile(Protocol):
+    def readline(self, most: int, /) -> bytes: ...
+
+
 class _Recoded:
     """UTF-16 lines as UTF-8, a line at a time."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._text = io.TextIOWrapper(file, encoding="utf-16", errors="replace", newline="\n")
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
 
-    def readline(self, most: int) -> bytes:
+    def readline(self, most: int, /) -> bytes:
         return self._text.readline(most // 4).encode("utf-8", "replace")
 
 
@@ -104,7 +113,7 @@ def _known_id(said: Mapping[str, Any]) -> str:
         return ""
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+def _lines(file: LineFile) -> Iterator[tuple[int, bytes | None]]:
     """Numbered lines; None for one that is too long."""
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
