@@ -174,7 +174,7 @@ class _Run:
         if not (self._options.holding_rule or self._options.transform) or self._options.rules_mark:
             self._known = self._state.file_marks(self._options.collection, self._options.member)
         for given in inputs:
-            self._progress.start(f"loading {given.rsplit('/', 1)[-1]}")
+            self._progress.start(f"loading {given.rstrip('/').rsplit('/', 1)[-1]}")
             try:
                 for batch in _batches(self._alive(read_input(given, self._reading())), BATCH, BATCH_SECONDS):
                     into = into or self._open(batch)

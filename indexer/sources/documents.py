@@ -76,13 +76,13 @@ def _read(path: Path, outline: Outline) -> dict[str, Any]:
     with path.open("rb") as file:
         head = file.read(1024)
     suffix = path.suffix.lower()
-    said: dict[str, Any] = {"title": "", "encoding": "binary", "note": "", "remarks": [], "metadata": {}}
+    said: dict[str, Any] = {"title": "", "encoding": "", "note": "由文件格式规定", "remarks": [], "metadata": {}}
     if b"%PDF-" in head:
         said["title"], said["remarks"] = read_pdf(path, outline)
-        return said | {"note": "PDF"}
+        return said | {"encoding": "PDF"}
     if head.startswith(b"PK"):
         said["title"] = read_word(path, outline)
-        return said | {"note": "DOCX"}
+        return said | {"encoding": "DOCX"}
     if suffix in (".pdf", ".docx"):
         raise ValueError(f"内容不是 {suffix[1:].upper()}（文件头不对）")
     return said | _read_text(path, head, suffix, outline)

@@ -187,7 +187,7 @@ def _paragraphs(lines: Sequence[Line], size: float, page: Page, outline: Outline
             outline.table([line.text.split("\t") for line in group], page=number)
             continue
         for paragraph in _joined(group, size):
-            text = paragraph[0].text.replace("\t", " ") if len(paragraph) == 1 else _glued(paragraph)
+            text = _glued(paragraph, page.width)
             mark = mark_of(text)
             larger = size > 0 and min(line.size for line in paragraph) >= (1.8 if recognised else 1.15) * size
             if larger and len(paragraph) <= 3 and title_like(text) and not (mark and mark.clause):
@@ -248,11 +248,12 @@ def _continues(former: Line, line: Line, around: Sequence[Line]) -> bool:
     return nearly and not (indented and former.right - former.left < 0.95 * widest)
 
 
-def _glued(lines: Sequence[Line]) -> str:
-    whole = ""
+def _glued(lines: Sequence[Line], width: float) -> str:
+    """Lines as one text. After a line much shorter than the page (the first of a title in two parts) comes a space."""
+    whole, short = "", False
     for line in lines:
         text = line.text.replace("\t", " ").strip()
-        if whole and text and whole[-1].isascii() and text[0].isascii() and whole[-1] != "-":
-            whole += " "
-        whole += text
+        words = whole and text and whole[-1].isascii() and text[0].isascii() and whole[-1] != "-"
+        whole += (" " if words or (whole and short) else "") + text
+        short = line.right - line.left < 0.38 * width
     return whole

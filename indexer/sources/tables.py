@@ -199,7 +199,7 @@ def _sheets(books: Sequence[Any], *, columns: Mapping[str, str] | None, kind: st
             continue
         rows = _sheet_rows(sheet, books[1][sheet.title] if len(books) > 1 else None)
         try:
-            for outcome in _outcomes(rows, columns=columns, kind=kind, encoding="xlsx", note="XLSX"):
+            for outcome in _outcomes(rows, columns=columns, kind=kind, encoding="XLSX", note="由文件格式规定"):
                 read += isinstance(outcome, Read | Skipped)
                 yield outcome
         except SourceError as error:
