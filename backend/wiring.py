@@ -131,7 +131,9 @@ class KnowledgeIndex:
         path = self._directory / "knowledge.jsonl"
         lines = [json.dumps(_document(entry), ensure_ascii=False) for entry in published]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        options = IngestOptions(collection="knowledge", kind="faq", complete=True, label="馆员解答")
+        options = IngestOptions(
+            collection="knowledge", kind="faq", format="jsonl", complete=True, may_be_empty=True, label="馆员解答"
+        )
         ingest(self._catalogue, [str(path)], options)
         self._build()
 

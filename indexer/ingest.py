@@ -62,6 +62,7 @@ class IngestOptions:
     ``transform`` is applied to each thing before it is compared with what is stored.
     ``rules_mark`` changes with what these two do; without it a load that has one of them always reads its input.
     ``reading`` is what is asked of an OAI-PMH or SRU server; ``full``: harvest from the beginning.
+    ``may_be_empty``: a complete load of nothing withdraws everything (elsewhere it is taken for a mistake).
     """
 
     collection: str
@@ -76,6 +77,7 @@ class IngestOptions:
     columns: Mapping[str, str] | None = None
     reading: Mapping[str, str] = field(default_factory=dict)
     full: bool = False
+    may_be_empty: bool = False
     allow_private: bool = False
     networks: tuple[Network, ...] = ()
     rules_mark: str = ""
@@ -147,7 +149,7 @@ class _Run:
         last = self._state.last_run(self._source)
         if last is None or last.mark != mark:
             return None
-        collection = next((c for c in self._catalogue.collections() if c.name == self._options.collection), None)
+        collection = self._existing()
         if collection is None or collection.audience != self._options.audience:
             return None
         former = RunLog(self._catalogue.engine).run(last.run_id)
@@ -186,12 +188,17 @@ class _Run:
                 self._tally.note(given, Skipped(place="整个来源", reason=str(error), cut=True))
         if failed and (into is None or self._tally.read == self._tally.skipped_count):
             raise failed
+        emptied = self._options.may_be_empty and not failed and self._tally.read == 0
+        into = self._existing() if emptied else into
         if not self._options.complete or into is None:
             return ""
-        if not self._tally.trustworthy:
+        if not (self._tally.trustworthy or emptied):
             return "有内容没能读入（超过百分之一，或来源中途断开），所以没有撤下来源中不再出现的条目"
         self._withdraw_vanished(into)
         return ""
+
+    def _existing(self) -> Collection | None:
+        return next((one for one in self._catalogue.collections() if one.name == self._options.collection), None)
 
     def _alive(self, outcomes: Iterator[tuple[str, Outcome]]) -> Iterator[tuple[str, Outcome]]:
         """The same, keeping the lock while they come."""

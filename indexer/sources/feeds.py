@@ -122,7 +122,7 @@ def _date(entry: Any) -> str:
         if len(day) == 10 and day[4:5] == "-":
             return day
     for name in ("published_parsed", "updated_parsed", "created_parsed"):
-        if moment := entry.get(name):
+        if moment := dict.get(entry, name):
             try:
                 return time.strftime("%Y-%m-%d", time.gmtime(calendar.timegm(moment)))
             except (OverflowError, ValueError, OSError):
@@ -132,8 +132,8 @@ def _date(entry: Any) -> str:
 
 def _written_dates(entry: Any) -> Iterator[str]:
     for name in ("published", "updated", "created"):
-        if entry.get(name):
-            yield str(entry[name])
+        if written := dict.get(entry, name):  # feedparser's own get would give one for another
+            yield str(written)
 
 
 def _more(entry: Any, source: str) -> dict[str, Any]:

@@ -32,7 +32,8 @@ _FOREIGN = {
 
 
 def detect_format(path: Path) -> str:
-    """The format of a file: marc, marcxml, answer, csv, xlsx, jsonl, rss, files (a document), zip or gzip.
+    """The format of a file: marc, marcxml, answer, csv, xlsx, htmltable (what many systems call .xls), jsonl, rss,
+    files (a document), zip or gzip.
 
     :raises SourceError: when it is empty, or none that can be read, with what to do instead.
     """
@@ -52,6 +53,8 @@ def detect_format(path: Path) -> str:
     for magic, what in _FOREIGN.items():
         if head.startswith(magic) and suffix not in BY_SUFFIX and suffix not in (".txt", ".md", ".markdown"):
             raise SourceError(f"{path.name}: 不支持的文件类型（{what}）")
+    if suffix in _OLD and suffix != ".xls":
+        raise SourceError(f"{path.name}: {_OLD[suffix]}")
     return _text_format(path, head, suffix)
 
 
@@ -76,6 +79,8 @@ def _packed(path: Path) -> str:
 
 def _text_format(path: Path, head: bytes, suffix: str) -> str:
     plain = head.lstrip(b"\xef\xbb\xbf \r\n\t")
+    if suffix in (".xls", ".et") and b"<table" in head.lower():
+        return "htmltable"
     if re.match(rb"<!doctype\s+html|<html\b", plain, re.IGNORECASE):
         return "files"
     if feeds.looks_like_feed(head):
@@ -92,6 +97,8 @@ def _text_format(path: Path, head: bytes, suffix: str) -> str:
         return "jsonl"
     if suffix in BY_SUFFIX:
         return BY_SUFFIX[suffix]
+    if suffix == ".xls":
+        return "csv"
     if marc.looks_like_iso2709(head):
         return "marc"
     raise SourceError(f"{path.name}: 无法判断文件格式，请用 --format 指明")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import os
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
+
+from lxml import etree
 
 from indexer.records import Kind
 from indexer.sources import documents, feeds, jsonl, marc, saved_answers, tables
@@ -97,7 +103,24 @@ def _file(path: Path, name: str, options: ReadingOptions) -> Iterator[tuple[str,
     elif format_ == "gzip":
         yield from _gzip(path, name, options)
     else:
-        yield from zip(itertools.repeat(name), _READERS[format_](path, name, options), strict=False)
+        yield from _translated(zip(itertools.repeat(name), _READERS[format_](path, name, options), strict=False), name)
+
+
+_DAMAGED = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, RuntimeError, EOFError,
+    MemoryError, zipfile.BadZipFile, zlib.error, struct.error, csv.Error, etree.LxmlError,
+)  # fmt: skip
+"""What the libraries that read files raise for damaged ones."""
+
+
+def _translated(outcomes: Iterator[tuple[str, Outcome]], name: str) -> Iterator[tuple[str, Outcome]]:
+    """:raises SourceError: where a library gives up on a damaged file."""
+    try:
+        yield from outcomes
+    except SourceError:
+        raise
+    except _DAMAGED as error:
+        raise SourceError(f"{name}: 文件损坏，无法读取（{type(error).__name__}：{str(error)[:200]}）") from error
 
 
 def _zip(path: Path, name: str, options: ReadingOptions) -> Iterator[tuple[str, Outcome]]:
@@ -161,6 +184,7 @@ _READERS: dict[str, Callable[[Path, str, ReadingOptions], Outcomes]] = {
     "oai": _answer,
     "sru": _answer,
     "csv": _csv,
+    "htmltable": lambda path, name, options: tables.read_html(path, columns=options.columns, kind=options.kind),
     "xlsx": lambda path, name, options: tables.read_xlsx(path, columns=options.columns, kind=options.kind),
     "jsonl": _jsonl,
     "rss": _feed,

@@ -16,7 +16,9 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-MEMORY = 3 * 1024**3
+MEMORY = 1024**3
+OCR_MEMORY = 5 * 1024**3 // 2
+"""Bytes of address space without and with the model that recognises pages."""
 MOST_PAGES = 5_000
 MOST_CHARACTERS_A_PAGE = 100_000
 MOST_RULES = 6_000
@@ -29,7 +31,7 @@ Character = tuple[str, float, float, float, float]
 
 
 def main(path: str, *, ocr: bool) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, OCR_MEMORY))
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
@@ -208,12 +210,14 @@ def _recogniser() -> Any:
     def recognise(page: Any, width: float, height: float) -> Iterator[list[Any]]:
         import logging
 
-        import numpy
-        from rapidocr import RapidOCR
-
         if not engines:
+            resource.setrlimit(resource.RLIMIT_AS, (OCR_MEMORY, OCR_MEMORY))
             logging.disable(logging.CRITICAL)
+            from rapidocr import RapidOCR
+
             engines.append(RapidOCR())
+        import numpy
+
         scale = OCR_PIXELS / max(width, height, 1.0)
         picture = numpy.asarray(page.render(scale=min(scale, 4.0)).to_pil().convert("RGB"))
         found = engines[0](picture)

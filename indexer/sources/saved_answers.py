@@ -32,6 +32,9 @@ def read_answer(path: Path, kind: str | None = None) -> Outcomes:
     :raises SourceError: when it is no XML.
     """
     with path.open("rb") as file:
+        if b"<!ENTITY" in file.read(64 * 1024):
+            raise SourceError(f"{path.name}: 自带实体声明，拒绝读取")
+        file.seek(0)
         yield from _read(file, path.name, kind)
 
 

@@ -23,10 +23,12 @@ from indexer.sources.jsonl import LineError
 from indexer.sources.table_columns import check_map, field_of, fields_of, joined_headings, kind_of
 from indexer.sources.table_rows import RowReader, cell_text
 from indexer.sources.values import Noticed, Outcomes, Read, Skipped, SourceError
+from indexer.sources.web_page import decode_page, parsed, table_rows
 
 _SAMPLE = 256 * 1024
 _LONGEST_LINE = 8 * 1024 * 1024
 """Characters of a line, and of a cell."""
+LARGEST_HTML = 64 * 1024 * 1024
 _LONGEST_ROW = 500
 """Lines that one row may have (line breaks in quoted cells); more means that a quote was never closed."""
 _HEADINGS_WITHIN = 30
@@ -55,8 +57,8 @@ def read_csv(file: BinaryIO, *, columns: Mapping[str, str] | None = None, kind: 
     file.seek(0)
     codec, why = detect(sample)
     text = io.TextIOWrapper(file, encoding=codec, errors="surrogateescape", newline="")
-    separator = _separator(sample.decode(codec, errors="replace"), columns or {})
     csv.field_size_limit(_LONGEST_LINE)
+    separator = _separator(sample.decode(codec, errors="replace"), columns or {})
     rows = _csv_rows(_lines(text, codec), separator)
     try:
         yield from _outcomes(rows, columns=columns, kind=kind, encoding=codec.removesuffix("-sig"), note=why)
@@ -66,7 +68,7 @@ def read_csv(file: BinaryIO, *, columns: Mapping[str, str] | None = None, kind: 
 
 def _separator(sample: str, columns: Mapping[str, str]) -> str:
     """The mark under which the first rows hold most known headings; the most frequent one when they hold none."""
-    lines = sample.splitlines()[:_HEADINGS_WITHIN]
+    lines = [line[:10_000] for line in sample.splitlines()[:_HEADINGS_WITHIN]]
     if lines and lines[0].lower().startswith("sep=") and len(lines[0]) == 5:
         return lines[0][4]
 
@@ -173,6 +175,20 @@ def read_xlsx(path: Path, *, columns: Mapping[str, str] | None = None, kind: str
     finally:
         for book in books:
             book.close()
+
+
+def read_html(path: Path, *, columns: Mapping[str, str] | None = None, kind: str | None = None) -> Outcomes:
+    """Rows of the tables of an HTML file, which many systems export under the name ``.xls``.
+
+    :raises SourceError: when it is too large, or no column can be taken for a title.
+    """
+    if path.stat().st_size > LARGEST_HTML:
+        raise SourceError(f"{path.name}: 超过 {LARGEST_HTML // 1024 // 1024} MB")
+    text, encoding, why = decode_page(path.read_bytes())
+    tree = parsed(text)
+    cells = (row for table in tree.iter("table") for row in table_rows(table)) if tree is not None else iter(())
+    rows = (Row(place=f"第 {number} 行", cells=tuple(map(cell_text, row))) for number, row in enumerate(cells, start=1))
+    yield from _outcomes(rows, columns=columns, kind=kind, encoding=encoding, note=why)
 
 
 def _has_formulas(path: Path) -> bool:

@@ -160,7 +160,7 @@ class _Walk:
         caption = element.find("caption")
         if caption is not None:
             self.outline.paragraph(" ".join(caption.text_content().split()))
-        rows = list(_rows(element))
+        rows = list(table_rows(element))
         first = next(element.iter("tr"), None)
         told = first is not None and first.find("th") is not None and first.find("td") is None
         self.outline.table(rows, header=True if told else None)
@@ -179,7 +179,7 @@ def _is_table(element: html.HtmlElement) -> bool:
     return len(cells) > 1 and long * 4 <= len(cells)
 
 
-def _rows(table: html.HtmlElement) -> Iterator[list[str]]:
+def table_rows(table: html.HtmlElement) -> Iterator[list[str]]:
     """Rows with spans filled: a cell over several rows or columns is said in each."""
     spans: dict[int, tuple[int, str]] = {}
     for row in table.iterdescendants("tr"):
