@@ -41,7 +41,7 @@ def unpack(archive: Path, *, into: Path) -> Iterator[Unpacked | Skipped]:
     """
     try:
         opened = zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise SourceError(f"{archive.name}: 不是可读的 ZIP（{error}）") from error
     total = 0
     with opened:

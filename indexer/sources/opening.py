@@ -98,12 +98,11 @@ def _file(path: Path, name: str, options: ReadingOptions) -> Iterator[tuple[str,
     format_ = options.format if options.format != "auto" else detect_format(path)
     if format_ == "files" and detect_format(path) in ("zip", "gzip"):
         format_ = detect_format(path)
-    if format_ == "zip":
-        yield from _zip(path, name, options)
-    elif format_ == "gzip":
-        yield from _gzip(path, name, options)
+    if format_ in ("zip", "gzip"):
+        outcomes = (_zip if format_ == "zip" else _gzip)(path, name, options)
     else:
-        yield from _translated(zip(itertools.repeat(name), _READERS[format_](path, name, options), strict=False), name)
+        outcomes = zip(itertools.repeat(name), _READERS[format_](path, name, options), strict=False)
+    yield from _translated(outcomes, name)
 
 
 _DAMAGED = (

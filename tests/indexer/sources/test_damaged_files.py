@@ -55,7 +55,7 @@ def sound(suffix: str, folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_file_gives_outcomes_or_one_error(tmp_path: Path, suffix: str, data: Any) -> None:
     content = bytearray(sound(suffix, tmp_path))
