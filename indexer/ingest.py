@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
-import secrets
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from indexer.catalogue import Catalogue, Collection, SourceBusyError
+from indexer.catalogue import Catalogue, Collection
 from indexer.entries import storable
 from indexer.load import BatchCounts, load_batch, rebuild
 from indexer.progress import Progress, Silent
 from indexer.records import Document, Holding, Record
 from indexer.report import IngestReport, Tally, again
 from indexer.run_log import RunLog
+from indexer.source_lock import SourceLock
 from indexer.source_state import LastRun, SourceState
 from indexer.sources.marks import digest_of_file, indexer_code
 from indexer.sources.opening import ReadingOptions, folder_files, read_input
@@ -44,8 +42,7 @@ from indexer.sources.values import (
 
 BATCH = 500
 BATCH_SECONDS = 20.0
-LOCK_SECONDS = 1800.0
-"""How long a lock outlives its last renewal. A dead process of the same machine is noticed at once."""
+
 
 HoldingRule = Callable[[Record], Sequence[Holding]]
 Transform = Callable[[Record | Document], Record | Document]
@@ -105,23 +102,20 @@ class _Run:
         self._state = SourceState(catalogue.engine)
         self._known: Mapping[str, str] = {}
         self._first_run = 0
-        self._token = f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(8)}"
         self._run_id = 0
 
     def load(self, inputs: Sequence[str]) -> IngestReport:
         began = time.monotonic()
-        self._take_lock()
-        try:
+        with SourceLock(self._catalogue, self._source):
             self._run_id = self._first_run = self._catalogue.start_run(self._source, now=time.time())
             try:
                 report = self._report(inputs, began)
             except (SourceError, ValueError, OSError) as error:
                 self._finish({"error": str(error)})
                 raise
+            finally:
+                self._progress.finish()
             self._finish(report.to_dict())
-        finally:
-            self._catalogue.unlock(self._source, self._token)
-            self._progress.finish()
         return report
 
     def _finish(self, said: Mapping[str, object]) -> None:
@@ -155,20 +149,6 @@ class _Run:
         former = RunLog(self._catalogue.engine).run(last.run_id)
         return former.report if former and "loaded" in former.report else None
 
-    def _take_lock(self) -> None:
-        """The right to load this source; taken over from a process of this machine that is no longer there."""
-        try:
-            self._keep_lock()
-        except SourceBusyError:
-            holder = self._catalogue.lock_holder(self._source)
-            if not _is_dead(holder):
-                raise
-            self._catalogue.unlock(self._source, holder)
-            self._keep_lock()
-
-    def _keep_lock(self) -> None:
-        self._catalogue.lock(self._source, self._token, now=time.time(), seconds=LOCK_SECONDS)
-
     def _load_all(self, inputs: Sequence[str]) -> str:
         """Returns why nothing was withdrawn, when a complete load was asked for and did not dare."""
         into: Collection | None = None
@@ -177,11 +157,14 @@ class _Run:
             self._known = self._state.file_marks(self._options.collection, self._options.member)
         for given in inputs:
             self._progress.start(f"loading {given.rstrip('/').rsplit('/', 1)[-1]}")
+            before = self._tally.read + self._tally.deleted
             try:
-                for batch in _batches(self._alive(read_input(given, self._reading())), BATCH, BATCH_SECONDS):
+                for batch in _batches(read_input(given, self._reading()), BATCH, BATCH_SECONDS):
                     into = into or self._open(batch)
                     self._store(batch, into)
                     self._progress.advance(len(batch))
+                if self._tally.read + self._tally.deleted == before:
+                    self._tally.note(given, Noticed(place="整个来源", remark="没有读到任何记录"))
             except SourceError as error:
                 failed = failed or error
                 self._tally.failed = True
@@ -199,15 +182,6 @@ class _Run:
 
     def _existing(self) -> Collection | None:
         return next((one for one in self._catalogue.collections() if one.name == self._options.collection), None)
-
-    def _alive(self, outcomes: Iterator[tuple[str, Outcome]]) -> Iterator[tuple[str, Outcome]]:
-        """The same, keeping the lock while they come."""
-        kept = time.monotonic()
-        for outcome in outcomes:
-            if time.monotonic() - kept > LOCK_SECONDS / 20:
-                self._keep_lock()
-                kept = time.monotonic()
-            yield outcome
 
     def _reading(self) -> ReadingOptions:
         chosen = self._options
@@ -327,21 +301,6 @@ class _Run:
 
 def _class_mark(record: Record) -> str:
     return record.classifications[0].number if record.classifications else ""
-
-
-def _is_dead(token: str) -> bool:
-    """Is the process that took a lock one of this machine that has ended?"""
-    host, _, rest = token.partition(":")
-    number = rest.partition(":")[0]
-    if host != socket.gethostname()[:24] or not number.isdigit():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def input_mark(inputs: Sequence[str], options: IngestOptions) -> str:

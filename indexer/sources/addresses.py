@@ -107,8 +107,9 @@ def _harvest(url: str, fetcher: Fetcher, options: ReadingOptions) -> Iterator[Ou
     }
     base = urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(rest), ""))
     arguments = {name: value for name, value in {**asked, **options.harvest}.items() if name in _OAI and value}
-    address = harvest_address(base, arguments)
-    state = options.state(address) if "from" not in arguments else None
+    part = "from" in arguments or "until" in arguments  # a stretch of time says nothing about the rest
+    address = "" if part else harvest_address(base, arguments)
+    state = None if part else options.state(address)
     return oai_pmh.harvest(
         base, fetcher, arguments=arguments, state=state, address=address, run_id=options.run_id, kind=options.kind
     )
