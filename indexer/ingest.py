@@ -35,9 +35,9 @@ from indexer.sources.values import (
     Noticed,
     Outcome,
     Read,
-    Same,
     Skipped,
     SourceError,
+    Unchanged,
 )
 
 BATCH = 500
@@ -249,7 +249,7 @@ class _Run:
 
     def _keep_seen(self, batch: Sequence[tuple[str, Outcome]], into: Collection) -> None:
         """What was not read again, or could not be read now but is still there, is not gone."""
-        same = [one.source_id for _, one in batch if isinstance(one, Same)]
+        same = [one.source_id for _, one in batch if isinstance(one, Unchanged)]
         still = [storable(one.source_id) for _, one in batch if isinstance(one, Skipped) and one.source_id]
         kept = self._state.keep_seen(into.name, self._options.member, same, self._run_id)
         self._tally.stored(BatchCounts(unchanged=kept))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from indexer.load import BatchCounts
-from indexer.sources.values import Deleted, Noticed, Outcome, Read, Same, Skipped
+from indexer.sources.values import Deleted, Noticed, Outcome, Read, Skipped, Unchanged
 
 LISTED = 500
 DIFFERENT_REASONS = 500
@@ -120,7 +120,7 @@ class Tally:
             if outcome.encoding:
                 self._encodings[outcome.encoding] += 1
                 self._why.setdefault(outcome.encoding, outcome.note)
-        elif isinstance(outcome, Same):
+        elif isinstance(outcome, Unchanged):
             self.read += 1
         elif isinstance(outcome, Skipped):
             self.read += 1

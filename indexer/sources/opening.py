@@ -23,7 +23,7 @@ from indexer.sources.archives import Unpacked, gunzip, unpack
 from indexer.sources.formats import BY_SUFFIX, detect_format
 from indexer.sources.marks import document_mark
 from indexer.sources.options import ReadingOptions
-from indexer.sources.values import Noticed, Outcome, Outcomes, Read, Same, Skipped, SourceError
+from indexer.sources.values import Noticed, Outcome, Outcomes, Read, Skipped, SourceError, Unchanged
 
 FORMATS = ("auto", "marc", "marcxml", "oai", "sru", "csv", "xlsx", "jsonl", "rss", "files")
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini"})
@@ -157,7 +157,7 @@ def _document(path: Path, name: str, options: ReadingOptions) -> Outcomes:
     """One file as one document; one whose bytes were loaded before is not read again."""
     source_id, mark = name[:500], document_mark(path, options)
     if options.known.get(source_id) == mark:
-        yield Same(source_id=source_id, place=name)
+        yield Unchanged(source_id=source_id, place=name)
         return
     for outcome in documents.read_document(path, source_id=source_id, kind=cast(Kind | None, options.kind)):
         yield replace(outcome, mark=mark) if isinstance(outcome, Read) else outcome

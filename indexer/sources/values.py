@@ -21,8 +21,8 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Same:
-    """A file whose bytes are those of the last load: it was not read again."""
+class Unchanged:
+    """The source says of this one what it said last time, byte for byte; it was not read again."""
 
     source_id: str
     place: str
@@ -79,7 +79,7 @@ class Checkpoint:
     state: HarvestState
 
 
-Outcome = Read | Same | Skipped | Noticed | Deleted | Checkpoint
+Outcome = Read | Unchanged | Skipped | Noticed | Deleted | Checkpoint
 Outcomes = Iterator[Outcome]
 
 
