@@ -310,7 +310,7 @@ def input_mark(inputs: Sequence[str], options: IngestOptions) -> str:
     whole = hashlib.blake2b(digest_size=20)
     told = (
         indexer_code(), ocr_installed(), options.kind, options.format, options.audience, options.complete,
-        options.rules_mark, sorted((options.columns or {}).items()),
+        options.may_be_empty, options.rules_mark, sorted((options.columns or {}).items()),
     )  # fmt: skip
     whole.update(repr(told).encode())
     try:

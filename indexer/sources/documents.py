@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from indexer.records import Document, Kind
 from indexer.sources.encoding import decode_text
-from indexer.sources.outline import Outline
+from indexer.sources.outline import Outline, mark_of, title_like
 from indexer.sources.pdf import read_pdf
 from indexer.sources.standards import facts_of, looks_like_standard
 from indexer.sources.values import Noticed, Outcomes, Read, Skipped
@@ -41,7 +41,8 @@ def read_document(path: Path, *, source_id: str, kind: Kind | None = None) -> Ou
         return
     stem = Path(source_id.rstrip("/")).stem
     told = "" if said["title"].lower() == stem.lower() else said["title"]
-    title = (told or outline.first_heading or stem)[:300]
+    heading = "" if mark_of(outline.first_heading) else outline.first_heading
+    title = (told or heading or stem)[:300]
     yield Read(
         thing=_document(outline, source_id, kind, title, stem, said["metadata"]),
         place=source_id,
@@ -107,9 +108,23 @@ def _read_text(path: Path, head: bytes, suffix: str, outline: Outline) -> dict[s
     if suffix in (".md", ".markdown"):
         title, metadata = read_markdown(text, outline)
         return told | {"title": title, "metadata": metadata}
-    for line in text.splitlines():
-        outline.line(line)
+    _read_lines(text.splitlines(), outline)
     return told
+
+
+def _read_lines(lines: list[str], outline: Outline) -> None:
+    """Lines of a plain text; a short first one above others is its title."""
+    first = next((place for place, line in enumerate(lines) if line.strip()), len(lines))
+    for place, line in enumerate(lines):
+        if (
+            place == first
+            and title_like(line)
+            and not mark_of(line)
+            and any(rest.strip() for rest in lines[place + 1 :])
+        ):
+            outline.heading(1, line)
+        else:
+            outline.line(line)
 
 
 def text_of_html(source: str) -> str:

@@ -28,6 +28,11 @@ _FURNITURE = re.compile(
     r"friend-?links?|qrcode|back-?top)(?:$|[\s_-])",
     re.IGNORECASE,
 )
+_FOOT_LINE = re.compile(
+    r"^(?:copyright\b|©|版权所有|技术支持\s*[:：]|(?:您|你)?(?:当前|现在)?(?:所在)?的?位置\s*[:：].*[>»›→])|ICP[备证]\s*\d+",
+    re.IGNORECASE,
+)
+"""A line of the frame: whose rights, which licence, where in the menu."""
 _HEADING = re.compile(r"h([1-6])")
 
 
@@ -166,8 +171,10 @@ class _Walk:
         self.outline.table(rows, header=True if told else None)
 
     def _flush(self) -> None:
-        self.outline.line(" ".join("".join(self.pending).split()))
+        line = " ".join("".join(self.pending).split())
         self.pending.clear()
+        if not (len(line) < 160 and _FOOT_LINE.search(line)):
+            self.outline.line(line)
 
 
 def _is_table(element: html.HtmlElement) -> bool:

@@ -133,3 +133,12 @@ def test_a_wrong_line_keeps_what_the_line_said_before(books: Catalogue, tmp_path
     report = load(books, path, complete=True)
     assert report.withdrawn == 1
     assert books.by_source_id("books", "1") is not None
+
+
+def test_an_emptied_list_withdraws_everything_only_where_it_may_be_empty(books: Catalogue, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "1", "title": "t", "text": "x"}\n', encoding="utf-8")
+    load(books, path, complete=True, format="jsonl")
+    path.write_text("\n", encoding="utf-8")
+    assert load(books, path, complete=True, format="jsonl").withdrawn == 0
+    assert load(books, path, complete=True, format="jsonl", may_be_empty=True).withdrawn == 1
