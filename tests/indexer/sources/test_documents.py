@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
 from docx.oxml import OxmlElement, parse_xml
 from docx.oxml.ns import nsdecls, qn
 
@@ -86,6 +88,24 @@ def test_chinese_style_names_deleted_text_and_content_controls(tmp_path: Path) -
     thing = document(word(tmp_path / "a.docx", build))
     assert thing.text.split() == ["借阅须知", "保留的文字，新加的文字", "控件里的文字"]
     assert thing.blocks[0].headings == ("借阅须知",)
+
+
+def test_a_footnote_follows_its_paragraph(tmp_path: Path) -> None:
+    def build(paper: Any) -> None:
+        space = nsdecls("w")
+        notes = (
+            f'<w:footnotes {space}><w:footnote w:type="separator" w:id="-1"><w:p/></w:footnote>'
+            '<w:footnote w:id="2"><w:p><w:r><w:t>含法定节假日。</w:t></w:r></w:p></w:footnote></w:footnotes>'
+        )
+        kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+        part = Part(PackURI("/word/footnotes.xml"), kind, notes.encode(), paper.part.package)
+        paper.part.relate_to(part, "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes")
+        paragraph = paper.add_paragraph("借期三十天")
+        paragraph._p.append(parse_xml(f'<w:r {space}><w:footnoteReference w:id="2"/></w:r>'))
+        paper.add_paragraph("可以续借。")
+
+    thing = document(word(tmp_path / "a.docx", build))
+    assert thing.text.split("\n")[:3] == ["借期三十天", "脚注：含法定节假日。", "可以续借。"]
 
 
 PAGE = """<!DOCTYPE html><html><head><meta charset="gb2312"><title>入馆须知 - 某市图书馆</title></head><body>

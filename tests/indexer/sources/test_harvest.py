@@ -71,6 +71,42 @@ def test_a_server_of_whole_days_is_asked_for_a_whole_day(books: Catalogue) -> No
     assert server.lists()[-1]["from"] == "2026-03-01"
 
 
+def test_a_stretch_of_time_moves_no_mark(books: Catalogue) -> None:
+    server = repository()
+    with harvested(server, books) as load:
+        load(reading={"from": "2026-02-04", "until": "2026-02-05"})
+        assert load().added == 3
+    assert "from" not in server.lists()[-1]
+
+
+def test_the_richest_format_is_asked_for_and_marc_keeps_its_holdings(books: Catalogue) -> None:
+    server = repository(1)
+    fields = (
+        "<record xmlns='http://www.loc.gov/MARC21/slim'><leader>00000nam0 2200000   450 </leader>"
+        "<controlfield tag='001'>X1</controlfield>"
+        "<datafield tag='200' ind1='1' ind2=' '><subfield code='a'>图书馆学</subfield></datafield>"
+        "<datafield tag='905' ind1=' ' ind2=' '><subfield code='a'>CITY</subfield><subfield code='b'>001</subfield>"
+        "<subfield code='d'>G250</subfield><subfield code='e'>1</subfield></datafield></record>"
+    )
+    header = "<header><identifier>oai:x:1</identifier><datestamp>2026-01-01</datestamp></header>"
+
+    def answer(query: dict[str, str]) -> Answer | None:
+        if query["verb"] == "ListMetadataFormats":
+            names = ("oai_dc", "mods", "marc21")
+            told = "".join(f"<metadataFormat><metadataPrefix>{n}</metadataPrefix></metadataFormat>" for n in names)
+            return 200, {}, server.whole(f"<ListMetadataFormats>{told}</ListMetadataFormats>")
+        record = f"<record>{header}<metadata>{fields}</metadata></record>"
+        return 200, {}, server.whole(f"<ListRecords>{record}</ListRecords>")
+
+    server.before = answer
+    with harvested(server, books) as load:
+        load(member="CITY")
+    assert server.lists()[0]["metadataPrefix"] == "marc21"
+    item = books.by_source_id("oai", "oai:x:1")
+    assert item is not None
+    assert (item.title, item.holdings[0].call_number) == ("图书馆学", "G250/1")
+
+
 def test_nothing_new_is_no_error_and_full_starts_over(books: Catalogue) -> None:
     server = repository()
     with harvested(server, books) as load:
