@@ -132,6 +132,7 @@ class Tally:
             if len(self._skipped) < LISTED:
                 self._skipped.append(Remark(source=source, place=outcome.place, reason=outcome.reason))
         elif isinstance(outcome, Noticed):
+            self.failed |= outcome.partial
             self.remark_count += 1
             if len(self._remarks) < LISTED:
                 self._remarks.append(Remark(source=source, place=outcome.place, reason=outcome.remark))

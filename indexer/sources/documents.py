@@ -33,7 +33,7 @@ def read_document(path: Path, *, source_id: str, kind: Kind | None = None) -> Ou
         yield Skipped(place=source_id, reason=str(error), source_id=source_id)
         return
     for remark in said["remarks"]:
-        yield Noticed(place=source_id, remark=remark)
+        yield Noticed(place=source_id, remark=remark, partial=said["partial"])
     if outline.cut:
         yield Noticed(place=source_id, remark="文字超过五百万字，其余没有读入")
     if not outline.text.strip():
@@ -77,10 +77,19 @@ def _read(path: Path, outline: Outline) -> dict[str, Any]:
     with path.open("rb") as file:
         head = file.read(1024)
     suffix = path.suffix.lower()
-    said: dict[str, Any] = {"title": "", "encoding": "", "note": "由文件格式规定", "remarks": [], "metadata": {}}
+    said: dict[str, Any] = {
+        "title": "",
+        "encoding": "",
+        "note": "由文件格式规定",
+        "remarks": [],
+        "partial": False,
+        "metadata": {},
+    }
     if b"%PDF-" in head:
-        said["title"], said["remarks"] = read_pdf(path, outline)
-        return said | {"encoding": "PDF"}
+        found = read_pdf(path, outline)
+        return said | {
+            "title": found.title, "remarks": found.remarks, "partial": found.partial, "encoding": "PDF",
+        }  # fmt: skip
     if head.startswith(b"PK"):
         said["title"] = read_word(path, outline)
         return said | {"encoding": "DOCX"}

@@ -160,6 +160,8 @@ def _document(path: Path, name: str, options: ReadingOptions) -> Outcomes:
         yield Unchanged(source_id=source_id, place=name)
         return
     for outcome in documents.read_document(path, source_id=source_id, kind=cast(Kind | None, options.kind)):
+        if isinstance(outcome, Noticed) and outcome.partial:
+            mark = ""
         yield replace(outcome, mark=mark) if isinstance(outcome, Read) else outcome
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,47 +22,66 @@ from indexer.sources.pdf_layout import Line, Page, Table, lay_out
 
 LARGEST = 1024**3
 SECONDS_A_PAGE = 120.0
-SECONDS_A_FILE = 1200.0
+SECONDS_A_FILE = 3600.0
 _JUNK_TITLES = ("microsoft word", "microsoft powerpoint", "untitled", "无标题", "未命名", "文档", "document", "幻灯片")
 
 
-def read_pdf(path: Path, outline: Outline) -> tuple[str, list[str]]:
-    """Fill the outline; returns the title in the file's properties (empty when it is none) and what was odd.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfReading:
+    """The title in the file's properties (empty when it is none), what was odd, and whether pages are missing because
+    the process was ended: another time it may get further."""
+
+    title: str
+    remarks: tuple[str, ...]
+    partial: bool = False
+
+
+def read_pdf(path: Path, outline: Outline) -> PdfReading:
+    """Fill the outline.
 
     :raises ValueError: when it has a password, is damaged, has no text, or takes too long.
     """
     if path.stat().st_size > LARGEST:
         raise ValueError(f"PDF 超过 {LARGEST // 1024**3} GB")
     answers = _answers(path)
+    first = _first(answers)
+    told: list[Mapping[str, Any]] = []
+    cut = ""
+    try:
+        told.extend(answers)
+    except _CutError as error:
+        if not any(said["lines"] for said in told):
+            raise ValueError(str(error)) from error
+        cut = f"{error}，只读入了前 {len(told)} 页"
+    pages = [_page(said) for said in told]
+    remarks = [f"第 {said['number']} 页无法读取：{said['problem']}" for said in told if said.get("problem")]
+    if first["pages"] > first["limit"]:
+        remarks.append(f"PDF 有 {first['pages']} 页，只读入了前 {first['limit']} 页")
+    remarks += _scan_remarks(pages, [said["number"] for said in told if said.get("scanned") and not said["ocr"]])
+    lay_out(pages, outline)
+    return PdfReading(
+        title=_title(str(first.get("title") or "")),
+        remarks=(*remarks, cut) if cut else tuple(remarks),
+        partial=bool(cut),
+    )
+
+
+def _first(answers: Iterator[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What the worker says of the file as a whole.
+
+    :raises ValueError: when it has a password or cannot be opened.
+    """
     try:
         first = next(answers, {})
     except _CutError as error:
         raise ValueError(str(error)) from error
+    if first.get("error") == "password":
+        raise ValueError("PDF 有密码保护")
     if "error" in first:
-        raise ValueError(
-            "PDF 有密码保护" if first["error"] == "password" else f"PDF 损坏，无法读取（{first['detail']}）"
-        )
+        raise ValueError(f"PDF 损坏，无法读取（{first['detail']}）")
     if "pages" not in first:
         raise ValueError("PDF 无法读取：解析进程意外结束（文件损坏或内存不足）")
-    pages: list[Page] = []
-    scanned: list[int] = []
-    remarks: list[str] = []
-    try:
-        for said in answers:
-            pages.append(_page(said))
-            if said.get("scanned") and not said["ocr"]:
-                scanned.append(said["number"])
-            if said.get("problem"):
-                remarks.append(f"第 {said['number']} 页无法读取：{said['problem']}")
-    except _CutError as error:
-        if not any(page.lines for page in pages):
-            raise ValueError(str(error)) from error
-        remarks.append(f"{error}，只读入了前 {len(pages)} 页")
-    if first["pages"] > first["limit"]:
-        remarks.append(f"PDF 有 {first['pages']} 页，只读入了前 {first['limit']} 页")
-    remarks += _scan_remarks(pages, scanned)
-    lay_out(pages, outline)
-    return _title(str(first.get("title") or "")), remarks
+    return first
 
 
 def _scan_remarks(pages: list[Page], scanned: list[int]) -> list[str]:

@@ -42,10 +42,12 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed:
-    """Something odd that cost no record: garbage passed over between two records, a wrong length that was put right."""
+    """Something odd that cost no record: garbage passed over between two records, a wrong length that was put right.
+    ``partial``: of what comes next a part is missing that another time may be there."""
 
     place: str
     remark: str
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reportlab.lib.pdfencrypt import StandardEncryption
@@ -10,6 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from indexer.sources import pdf as pdf_module
 from indexer.sources.values import Noticed, Read, Skipped
+from tests.indexer.factories import catalogue, load
 from tests.indexer.sources.papers import document, lines, outcomes, pdf, ruled_table, told
 
 BODY = [
@@ -124,3 +127,20 @@ def test_a_file_that_takes_too_long_is_left(tmp_path: Path, monkeypatch: pytest.
     (skipped,) = outcomes(pdf(tmp_path / "slow.pdf", lambda c: lines(c, BODY)))
     assert isinstance(skipped, Skipped)
     assert "超时" in skipped.reason
+
+
+def test_a_file_that_was_cut_is_read_again_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = pdf(tmp_path / "a.pdf", lambda c: lines(c, BODY), lambda c: lines(c, BODY))
+    books = catalogue(tmp_path)
+    whole = pdf_module._answers
+
+    def cut(of: Path) -> Iterator[dict[str, Any]]:
+        yield from list(whole(of))[:2]
+        raise pdf_module._CutError("PDF 解析超时")
+
+    monkeypatch.setattr(pdf_module, "_answers", cut)
+    report = load(books, path)
+    assert "只读入了前 1 页" in report.remarks[0].reason
+    monkeypatch.setattr(pdf_module, "_answers", whole)
+    assert load(books, path).changed == 1
+    assert load(books, path).same_as_run
