@@ -47,7 +47,7 @@ from backend.enterprise.branches import Branches
 from backend.enterprise.library import Shelf
 from backend.search import routes as search_routes
 from backend.search.engine import SearchEngine
-from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, MemberNames
+from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, LoggedSources, MemberNames
 from indexer.catalogue import Catalogue
 from indexer.progress import Progress
 from indexer.snapshot import SnapshotStore
@@ -121,6 +121,11 @@ class Services:
     @cached_property
     def trusted_proxies(self) -> tuple[Network, ...]:
         return parse_networks(self.settings.trusted_proxies)
+
+    @cached_property
+    def source_networks(self) -> tuple[Network, ...]:
+        """Private networks that sources may be fetched from."""
+        return parse_networks(self.settings.source_networks)
 
     @cached_property
     def staff_sessions(self) -> StaffSessions:
@@ -216,6 +221,7 @@ class Services:
                 staffed=staffed_members,
                 libraries=self.member_names.all,
                 knowledge=self.knowledge,
+                sources=LoggedSources(self.catalogue),
             ),
             enterprise_routes.router(self.database, self.engine, self.branch_directory, self.catalogue.head_revision),
         ]

@@ -177,6 +177,11 @@ class Catalogue:
         self._engine = engine
         self._reading = engine.execution_options(lianwen_read_only=True)
 
+    @property
+    def engine(self) -> Engine:
+        """For the stores that keep tables of their own beside these."""
+        return self._engine
+
     # what the index and the search read
 
     def head_revision(self) -> int:
@@ -399,9 +404,9 @@ class CatalogueBatch:
         if rows:
             self._connection.execute(insert(entries), rows)
 
-    def vanished(self, collection: str, member: str, run_id: int, source_prefixes: Sequence[str] = ()) -> list[str]:
-        """Remove the entries that a complete load did not see; returns the items they belonged to."""
-        gone = (entries.c.collection == collection) & (entries.c.member == member) & (entries.c.run_id != run_id)
+    def vanished(self, collection: str, member: str, run_id: int) -> list[str]:
+        """Remove the entries that no run since ``run_id`` saw; returns the items they belonged to."""
+        gone = (entries.c.collection == collection) & (entries.c.member == member) & (entries.c.run_id < run_id)
         touched = list(self._connection.execute(select(entries.c.item_id).where(gone).distinct()).scalars())
         self._connection.execute(delete(entries).where(gone))
         return touched

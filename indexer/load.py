@@ -49,15 +49,14 @@ def load_batch(
     member: str,
     run_id: int,
     raw_digests: Mapping[str, str] | None = None,
-    same_bytes: Sequence[str] = (),
 ) -> BatchCounts:
     """Store ``things`` (source ids differ) as what ``member`` says in the collection ``into``. ``raw_digests`` name the
-    bytes they were read from, by source id; the entries ``same_bytes`` came again and were not even read."""
+    bytes they were read from, by source id."""
     coded = {storable(thing.source_id): (thing, payload := encode(thing), _digest(payload, into)) for thing in things}
     with catalogue.begin() as batch:
         known = batch.known(into.name, member, list(coded))
         same = [key for key, (_, _, mark) in coded.items() if key in known and known[key][0] == mark]
-        batch.seen(into.name, member, [*same, *same_bytes], run_id)
+        batch.seen(into.name, member, same, run_id)
         kept = set(same)
         new = {key: value for key, value in coded.items() if key not in kept}
         entries = Grouping(batch, into.name, member).resolve(new, known, raw_digests or {})
@@ -70,7 +69,7 @@ def load_batch(
     return BatchCounts(
         added=len(new) - changed,
         changed=changed,
-        unchanged=len(same) + len(same_bytes),
+        unchanged=len(same),
         withdrawn=withdrawn,
         merged=merged,
     )

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     chat_timeout: float = Field(default=30.0, gt=0, description="seconds a model may take for a whole answer")
     chat_first_token_timeout: float = Field(default=8.0, gt=0, description="seconds until the first token")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is believed")
+    source_networks: str = Field(
+        default="", description="networks of one's own that sources may be fetched from, such as 10.0.0.0/8"
+    )
     public_url: str = Field(default="http://127.0.0.1:8000", description="how readers reach this service")
     visitor_ttl: int = Field(default=3600, gt=0, description="seconds a visitor token lives")
     session_ttl: int = Field(default=12 * 3600, gt=0, description="seconds a librarian's console session lives")
