@@ -36,6 +36,8 @@ def from_cnmarc(record: MarcFields, source_id: str, rules: HoldingRules) -> Reco
 
     :raises ValueError: when it has no title.
     """
+    if not every(record.data("200"), "a"):
+        record.lower_codes()  # a system that writes all codes in capitals
     own, others = _titles(record)
     title = every([own], "a") if own else []
     if not title:

@@ -28,7 +28,10 @@ _HIGH = re.compile(rb"[\x80-\xff]")
 _UTF8_HAN = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _LATIN_WORD = re.compile(r"[A-Za-z]")
+_TRIED = (*_CJK, *_CYRILLIC, "marc-8", "iso5426", "windows-1252")
 _ACCEPTED = 0.45
+_CERTAIN = 0.8
+"""A score above which the encoding of the records before is not doubted."""
 _CLOSE = 0.12
 _SETS = {"01": "", "02": "iso5427", "03": "iso5426", "04": "iso5427", "10": "gb18030", "50": "utf-8"}
 """Codes of UNIMARC 100 $a/26-29 (GB/T 33286: 10 is GB 2312) that say something here."""
@@ -83,7 +86,9 @@ def _judge_mixed(content: bytes, declared: bool, fields: Sequence[tuple[bytes, b
 def _judge_legacy(body: bytes, declared: bool, fields: Sequence[tuple[bytes, bytes]], usual: str) -> Judgement:
     hinted = _hint(fields)
     bare = b" ".join(_unstructured(field) for _, field in fields) if fields else body
-    scores = {name: _score(name, bare) for name in (*_CJK, *_CYRILLIC, "marc-8", "iso5426", "windows-1252")}
+    if usual in _TRIED and (_score(usual, bare) > _CERTAIN):
+        return Judgement(name=usual, why=_why(usual, hinted, declared))
+    scores = {name: _score(name, bare) for name in _TRIED}
     if hinted in scores:
         scores[hinted] += 0.15
     elif not hinted and not declared:
@@ -94,12 +99,14 @@ def _judge_legacy(body: bytes, declared: bool, fields: Sequence[tuple[bytes, byt
     if scores[best] < _ACCEPTED:
         fallback = "utf-8" if declared else "marc-8"
         return Judgement(name=fallback, why="没有一种编码读得通，按头标声明读取，无法识别的字节已替换")
-    why = _WHY.get(best, _CYRILLIC_WHY if best in _CYRILLIC else "")
-    if hinted == best:
+    return Judgement(name=best, why=_why(best, hinted, declared))
+
+
+def _why(name: str, hinted: str, declared: bool) -> str:
+    why = _WHY.get(name, _CYRILLIC_WHY)
+    if hinted == name:
         why += "；与 100 字段的字符集代码相符"
-    if declared:
-        why += "；头标误称 UTF-8"
-    return Judgement(name=best, why=why)
+    return why + ("；头标误称 UTF-8" if declared else "")
 
 
 _CYRILLIC_WHY = "高位字节拼成大小写一致的西里尔字母单词"
@@ -149,17 +156,35 @@ def big5_like(body: bytes) -> bool:
 def _cjk_score(name: str, body: bytes) -> float:
     """Mean worth of the characters: 1 an everyday one or a mark, less for rarer ones, negative for what is no text."""
     text = body.decode(_CODECS.get(name, name), "replace")
+    worths = _worths(name)
     total, count = 0.0, 0
     for match in _BEYOND_ASCII.finditer(text):
         run = match[0]
         beside = text[max(0, match.start() - 1) : match.start()] + text[match.end() : match.end() + 1]
         wedged = len(run) <= 3 and len(_LATIN_WORD.findall(beside)) >= min(2, len(run))
         count += len(run)
-        total += -0.5 * len(run) if wedged else sum(_worth(character, name) for character in run)
+        total += -0.5 * len(run) if wedged else sum(map(worths.__getitem__, run))
     return total / max(count, 2) if count else 0.0
 
 
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]+")
+
+
+class _Worths(dict[str, float]):
+    """What each character is worth as evidence, worked out when first met."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def __missing__(self, character: str) -> float:
+        worth = self[character] = _worth(character, self._name)
+        return worth
+
+
+@cache
+def _worths(name: str) -> _Worths:
+    return _Worths(name)
 
 
 def _worth(character: str, name: str) -> float:

@@ -46,6 +46,14 @@ class MarcFields:
             return self._fields.get(tags[0], [])
         return [field for tag in tags if tag in self._fields for field in self._fields[tag]]
 
+    def lower_codes(self) -> None:
+        """Read upper-case subfield codes as lower-case ones in the fields that have no others."""
+        for fields in self._fields.values():
+            for place, field in enumerate(fields):
+                if field.subfields and not any(one.code.islower() for one in field.subfields):
+                    lowered = [pymarc.Subfield(one.code.lower(), one.value) for one in field.subfields]
+                    fields[place] = pymarc.Field(tag=field.tag, indicators=field.indicators, subfields=lowered)
+
     def has(self, *tags: str) -> bool:
         return any(tag in self._fields for tag in tags)
 
