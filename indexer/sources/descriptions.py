@@ -6,7 +6,8 @@ A repository's descriptions may be loaded as research results, standards or news
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from lxml import etree
@@ -24,7 +25,30 @@ _ABOUT = frozenset({"issued", "created", "available", "date", "dateAccepted", "c
 _SCHEMES = {"isbn": isbn13, "issn": issn, "issn-l": issn}
 
 
-def description(element: etree._Element) -> Record:
+MarcReader = Callable[[etree._Element], Record]
+"""Reads a MARCXML record, by whatever rules its holdings follow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Describer:
+    """Reads descriptions as what is loaded: MARC by ``marc``, and everything as a document of ``kind``, unless that is
+    the catalogue's."""
+
+    kind: str | None = None
+    marc: MarcReader = marcxml_record
+
+    def record(self, element: etree._Element) -> Record:
+        """:raises ValueError: when the format is not known, or nothing has a title."""
+        return description(element, self.marc)
+
+    def thing(self, record: Record, source_id: str) -> Record | Document:
+        return as_kind(replace(record, source_id=source_id[:500]), self.kind)
+
+
+PLAIN = Describer()
+
+
+def description(element: etree._Element, marc: MarcReader = marcxml_record) -> Record:
     """The record that a metadata element describes; its own id in ``source_id``, empty when it has none.
 
     :raises ValueError: when the format is not known, or nothing has a title.
@@ -32,9 +56,9 @@ def description(element: etree._Element) -> Record:
     name = name_of(element)
     inside = [name_of(child) for child in children(element)]
     if name in ("collection", "modsCollection") and inside:
-        return description(next(children(element)))
+        return description(next(children(element)), marc)
     if "datafield" in inside or "controlfield" in inside or "leader" in inside:
-        return marcxml_record(element)
+        return marc(element)
     if name == "mods":
         return mods(element)
     if "title" in inside or name in ("dc", "qualifieddc", "thesis"):

@@ -20,6 +20,7 @@ from indexer.records import Kind
 from indexer.sources import documents, feeds, jsonl, marc, saved_answers, tables
 from indexer.sources.addresses import is_address, read_address
 from indexer.sources.archives import Unpacked, gunzip, unpack
+from indexer.sources.descriptions import Describer
 from indexer.sources.formats import BY_SUFFIX, detect_format
 from indexer.sources.marks import document_mark
 from indexer.sources.options import ReadingOptions
@@ -169,7 +170,7 @@ def _answer(path: Path, name: str, options: ReadingOptions) -> Outcomes:
     with path.open("rb") as file:
         head = file.read(8192)
     if saved_answers.looks_like_answer(head):
-        return saved_answers.read_answer(path, options.kind)
+        return saved_answers.read_answer(path, Describer(kind=options.kind))
     return marc.read_marcxml(path)
 
 
