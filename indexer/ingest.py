@@ -173,7 +173,7 @@ class _Run:
                     self._store(batch, into)
                     self._progress.advance(len(batch))
                 if self._tally.read + self._tally.deleted == before:
-                    self._tally.note(given, Noticed(place="整个来源", remark="没有读到任何记录"))
+                    self._tally.note(given, Noticed(place="整个来源", remark="没有新的记录"))
             except SourceError as error:
                 failed = failed or error
                 self._tally.failed = True

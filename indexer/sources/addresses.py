@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from indexer.records import Document
 from indexer.sources import oai_pmh, sru
-from indexer.sources.descriptions import Wanted
+from indexer.sources.descriptions import Describer
 from indexer.sources.options import ReadingOptions
 from indexer.sources.values import Outcome, Read, SourceError
 from indexer.sources.web import Fetcher, StatusError, new_client
@@ -100,10 +100,6 @@ def _saved(path: Path, url: str, options: ReadingOptions, file_reader: FileReade
         yield name, outcome
 
 
-def _wanted(options: ReadingOptions) -> Wanted:
-    return Wanted(kind=options.kind, rules=options.rules)
-
-
 def _harvest(url: str, fetcher: Fetcher, options: ReadingOptions) -> Iterator[Outcome]:
     parts = urlsplit(url)
     asked = dict(parse_qsl(parts.query))
@@ -116,7 +112,13 @@ def _harvest(url: str, fetcher: Fetcher, options: ReadingOptions) -> Iterator[Ou
     address = "" if part else harvest_address(base, arguments)
     state = None if part else options.state(address)
     return oai_pmh.harvest(
-        base, fetcher, arguments=arguments, state=state, address=address, run_id=options.run_id, wanted=_wanted(options)
+        base,
+        fetcher,
+        arguments=arguments,
+        state=state,
+        address=address,
+        run_id=options.run_id,
+        describer=Describer(kind=options.kind, rules=options.rules),
     )
 
 
@@ -130,7 +132,7 @@ def _search(url: str, fetcher: Fetcher, options: ReadingOptions) -> Iterator[Out
     arguments = {name: value for name, value in options.harvest.items() if name in _SRU}
     if "metadataPrefix" in options.harvest:
         arguments.setdefault("recordSchema", options.harvest["metadataPrefix"])
-    return sru.fetch(url, fetcher, arguments=arguments, wanted=_wanted(options))
+    return sru.fetch(url, fetcher, arguments=arguments, describer=Describer(kind=options.kind, rules=options.rules))
 
 
 def is_address(given: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from lxml import etree
@@ -27,17 +27,25 @@ _SCHEMES = {"isbn": isbn13, "issn": issn, "issn-l": issn}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """As what descriptions are wanted: the kind, and the rules by which MARC ones tell their holdings."""
+class Describer:
+    """Reads descriptions as what is loaded: the holdings of MARC ones by ``rules``, and everything as a document of
+    ``kind``, unless that is the catalogue's."""
 
     kind: str | None = None
     rules: HoldingRules | None = None
 
+    def record(self, element: etree._Element) -> Record:
+        """:raises ValueError: when the format is not known, or nothing has a title."""
+        return description(element, self.rules)
 
-PLAIN = Wanted()
+    def thing(self, record: Record, source_id: str) -> Record | Document:
+        return as_kind(replace(record, source_id=source_id[:500]), self.kind)
 
 
-def description(element: etree._Element, wanted: Wanted = PLAIN) -> Record:
+PLAIN = Describer()
+
+
+def description(element: etree._Element, rules: HoldingRules | None = None) -> Record:
     """The record that a metadata element describes; its own id in ``source_id``, empty when it has none.
 
     :raises ValueError: when the format is not known, or nothing has a title.
@@ -45,9 +53,9 @@ def description(element: etree._Element, wanted: Wanted = PLAIN) -> Record:
     name = name_of(element)
     inside = [name_of(child) for child in children(element)]
     if name in ("collection", "modsCollection") and inside:
-        return description(next(children(element)), wanted)
+        return description(next(children(element)), rules)
     if "datafield" in inside or "controlfield" in inside or "leader" in inside:
-        return marcxml_record(element, wanted.rules)
+        return marcxml_record(element, rules)
     if name == "mods":
         return mods(element)
     if "title" in inside or name in ("dc", "qualifieddc", "thesis"):
@@ -57,9 +65,8 @@ def description(element: etree._Element, wanted: Wanted = PLAIN) -> Record:
     raise ValueError(f"不认识的元数据格式：{name}")
 
 
-def as_kind(record: Record, wanted: Wanted) -> Record | Document:
+def as_kind(record: Record, kind: str | None) -> Record | Document:
     """The record itself, or, when something else than a catalogue is loaded, a document that says the same."""
-    kind = wanted.kind
     if kind in (None, "catalogue"):
         return record
     metadata: dict[str, Any] = {

@@ -98,7 +98,8 @@ def _text(source: str) -> tuple[str, tuple[Block, ...]]:
     else:
         for line in source.splitlines():
             outline.paragraph(line)
-    return outline.text.strip(), tuple(outline.blocks)
+    text = outline.text.rstrip()
+    return text, tuple(dataclasses.replace(block, end=min(block.end, len(text))) for block in outline.blocks)
 
 
 def _body(entry: Any) -> str:

@@ -4,7 +4,6 @@ last one; deletions; resumption tokens that end. After each page a checkpoint sa
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from urllib.parse import urlencode
 
 from lxml import etree
 
-from indexer.sources.descriptions import PLAIN, Wanted, as_kind, description
+from indexer.sources.descriptions import PLAIN, Describer
 from indexer.sources.values import Checkpoint, Deleted, HarvestState, Noticed, Outcomes, Read, Skipped, SourceError
 from indexer.sources.web import Fetcher, StatusError
 from indexer.sources.xml_answer import name_of, parse, words
@@ -53,7 +52,7 @@ def harvest(
     state: HarvestState | None = None,
     address: str = "",
     run_id: int = 0,
-    wanted: Wanted = PLAIN,
+    describer: Describer = PLAIN,
 ) -> Outcomes:
     """Every record of a ListRecords request; ``arguments``: metadataPrefix, from, until, set.
 
@@ -61,7 +60,7 @@ def harvest(
 
     :raises SourceError: when the server answers with an error, no OAI-PMH, or tokens without end.
     """
-    return _Harvest(base, fetcher, dict(arguments), state or HarvestState(), address, run_id, wanted).outcomes()
+    return _Harvest(base, fetcher, dict(arguments), state or HarvestState(), address, run_id, describer).outcomes()
 
 
 @dataclass(slots=True)
@@ -72,7 +71,7 @@ class _Harvest:
     state: HarvestState
     address: str
     run_id: int
-    wanted: Wanted
+    describer: Describer
     number: int = 0
     restarts: int = 0
     seen: set[bytes] = field(default_factory=set)
@@ -108,7 +107,7 @@ class _Harvest:
             yield Noticed(place=f"第 {self.number + 1} 条起的一页", remark=page.mended)
         for element in page.records:
             self.number += 1
-            yield from record_outcome(element, f"记录 {self.number}", self.wanted)
+            yield from record_outcome(element, f"记录 {self.number}", self.describer)
 
     def _resumed(self) -> dict[str, str]:
         return {"verb": "ListRecords", "resumptionToken": self.state.token}
@@ -232,7 +231,7 @@ def _hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
-def record_outcome(element: etree._Element, place: str, wanted: Wanted = PLAIN) -> Outcomes:
+def record_outcome(element: etree._Element, place: str, describer: Describer = PLAIN) -> Outcomes:
     """What one ``record`` of an answer says: a record, a deletion, or why it cannot be read."""
     identifier = _identifier(element)[:500]
     if not identifier:
@@ -247,8 +246,8 @@ def record_outcome(element: etree._Element, place: str, wanted: Wanted = PLAIN) 
         yield Skipped(place=place, reason=f"{identifier} 没有元数据", source_id=identifier)
         return
     try:
-        record = dataclasses.replace(description(body, wanted), source_id=identifier)
-        yield Read(thing=as_kind(record, wanted), place=place, encoding="utf-8", note="XML")
+        thing = describer.thing(describer.record(body), identifier)
+        yield Read(thing=thing, place=place, encoding="utf-8", note="XML")
     except ValueError as error:
         yield Skipped(place=place, reason=f"{identifier}：{error}", source_id=identifier)
 

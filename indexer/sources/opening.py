@@ -20,7 +20,7 @@ from indexer.records import Kind
 from indexer.sources import documents, feeds, jsonl, marc, marc_lines, saved_answers, tables
 from indexer.sources.addresses import is_address, read_address
 from indexer.sources.archives import Unpacked, gunzip, unpack
-from indexer.sources.descriptions import Wanted
+from indexer.sources.descriptions import Describer
 from indexer.sources.formats import BY_SUFFIX, detect_format
 from indexer.sources.marks import document_mark
 from indexer.sources.options import ReadingOptions
@@ -170,8 +170,8 @@ def _answer(path: Path, name: str, options: ReadingOptions) -> Outcomes:
     with path.open("rb") as file:
         head = file.read(8192)
     if saved_answers.looks_like_answer(head):
-        return saved_answers.read_answer(path, Wanted(kind=options.kind, rules=options.rules))
-    return marc.read_marcxml(path, options.rules)
+        return saved_answers.read_answer(path, Describer(kind=options.kind, rules=options.rules))
+    return marc.read_marcxml(path)
 
 
 def _feed(path: Path, name: str, options: ReadingOptions) -> Outcomes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import BinaryIO
 from lxml import etree
 
 from indexer.sources import oai_pmh, sru
-from indexer.sources.descriptions import PLAIN, Wanted, as_kind, description
+from indexer.sources.descriptions import PLAIN, Describer
 from indexer.sources.values import Noticed, Outcomes, Read, Skipped, SourceError
 from indexer.sources.xml_answer import name_of, words
 
@@ -26,7 +25,7 @@ def looks_like_answer(head: bytes) -> bool:
     return first is not None and _ROOT.match(plain, first.start()) is not None
 
 
-def read_answer(path: Path, wanted: Wanted = PLAIN) -> Outcomes:
+def read_answer(path: Path, describer: Describer = PLAIN) -> Outcomes:
     """Every record of the file, by the rules of the protocol that it was an answer of.
 
     :raises SourceError: when it is no XML.
@@ -35,10 +34,10 @@ def read_answer(path: Path, wanted: Wanted = PLAIN) -> Outcomes:
         if b"<!ENTITY" in file.read(64 * 1024):
             raise SourceError(f"{path.name}: 自带实体声明，拒绝读取")
         file.seek(0)
-        yield from _read(file, path.name, wanted)
+        yield from _read(file, path.name, describer)
 
 
-def _read(file: BinaryIO, name: str, wanted: Wanted) -> Outcomes:
+def _read(file: BinaryIO, name: str, describer: Describer) -> Outcomes:
     number = 0
     context = etree.iterparse(
         file, events=("end",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
@@ -48,7 +47,7 @@ def _read(file: BinaryIO, name: str, wanted: Wanted) -> Outcomes:
             reader = _reader(element)
             if reader:
                 number += 1
-                yield from reader(element, f"记录 {number}", wanted)
+                yield from reader(element, f"记录 {number}", describer)
                 _forget(element)
             elif name_of(element) == "error" and element.get("code"):
                 yield Noticed(place=name, remark=f"OAI-PMH 报告 {element.get('code')}：{words(element)}")
@@ -61,7 +60,7 @@ def _read(file: BinaryIO, name: str, wanted: Wanted) -> Outcomes:
         yield Skipped(place=f"记录 {number + 1}", reason=reason, cut=True)
 
 
-Reader = Callable[[etree._Element, str, Wanted], Outcomes]
+Reader = Callable[[etree._Element, str, Describer], Outcomes]
 
 
 def _reader(element: etree._Element) -> Reader | None:
@@ -77,12 +76,12 @@ def _reader(element: etree._Element) -> Reader | None:
     return None
 
 
-def _plain(element: etree._Element, place: str, wanted: Wanted) -> Outcomes:
+def _plain(element: etree._Element, place: str, describer: Describer) -> Outcomes:
     try:
-        record = description(element, wanted)
+        record = describer.record(element)
         mark = hashlib.blake2b(etree.tostring(element, with_tail=False), digest_size=10).hexdigest()
-        record = dataclasses.replace(record, source_id=(record.source_id or f"sha-{mark}")[:500])
-        yield Read(thing=as_kind(record, wanted), place=place, encoding="utf-8", note="XML")
+        thing = describer.thing(record, record.source_id or f"sha-{mark}")
+        yield Read(thing=thing, place=place, encoding="utf-8", note="XML")
     except ValueError as error:
         yield Skipped(place=place, reason=str(error))
 

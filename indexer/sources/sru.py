@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from lxml import etree
 
-from indexer.sources.descriptions import PLAIN, Wanted, as_kind, description
+from indexer.sources.descriptions import PLAIN, Describer
 from indexer.sources.values import Noticed, Outcomes, Read, Skipped, SourceError
 from indexer.sources.web import Fetcher
 from indexer.sources.xml_answer import name_of, parse, texts, words
@@ -19,7 +18,7 @@ MOST_PAGES = 100_000
 _UNSUPPORTED_VERSION = "5"
 
 
-def fetch(url: str, fetcher: Fetcher, *, arguments: Mapping[str, str], wanted: Wanted = PLAIN) -> Outcomes:
+def fetch(url: str, fetcher: Fetcher, *, arguments: Mapping[str, str], describer: Describer = PLAIN) -> Outcomes:
     """Every record of a searchRetrieve request. ``url`` may hold parameters; ``arguments`` (query, recordSchema,
     maximumRecords, version, …) go before them.
 
@@ -40,7 +39,7 @@ def fetch(url: str, fetcher: Fetcher, *, arguments: Mapping[str, str], wanted: W
         _guard(records, seen, base)
         for element in records:
             number += 1
-            yield from record_outcome(element, f"记录 {number}", wanted)
+            yield from record_outcome(element, f"记录 {number}", describer)
         following = _following(root, start, len(records))
         if following is None:
             return
@@ -116,18 +115,18 @@ def _following(root: etree._Element, start: int, count: int) -> int | None:
     return start + count if count and total.isdigit() and start + count <= int(total) else None
 
 
-def record_outcome(element: etree._Element, place: str, wanted: Wanted = PLAIN) -> Outcomes:
+def record_outcome(element: etree._Element, place: str, describer: Describer = PLAIN) -> Outcomes:
     """What one ``record`` of an answer says; a surrogate diagnostic is a record that the server could not give."""
     try:
         body = _body(element)
         if name_of(body) == "diagnostic":
             yield Skipped(place=place, reason=_diagnostic(body))
             return
-        record = description(body, wanted)
+        record = describer.record(body)
         own = "" if record.source_id.startswith("sha-") else record.source_id
         told = own or next(texts(element, "recordIdentifier"), "")
         identifier = told or f"sha-{hashlib.blake2b(_data(element), digest_size=10).hexdigest()}"
-        thing = as_kind(dataclasses.replace(record, source_id=identifier[:500]), wanted)
+        thing = describer.thing(record, identifier)
         yield Read(thing=thing, place=place, encoding="utf-8", note="XML")
     except ValueError as error:
         yield Skipped(place=place, reason=str(error))

@@ -101,6 +101,8 @@ def test_a_feed_with_relative_links_and_missing_ids(tmp_path: Path) -> None:
     first, second, third, fourth, last = things(found)
     assert (first.title, first.url, first.date) == ("甲 & 乙", "https://lib.example/a/1.html", "2024-03-05")
     assert first.text.split("\n") == ["缘起", "第一段。", "第二段。"]
+    assert first.blocks[-1].end == len(first.text)
+    assert load(catalogue(tmp_path), tmp_path / "a.rss", collection="news").added == 5
     assert (second.date, second.kind) == ("2024-03-06", "news")
     assert third.source_id != fourth.source_id
     assert last.url == ""
