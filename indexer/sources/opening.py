@@ -171,7 +171,7 @@ def _answer(path: Path, name: str, options: ReadingOptions) -> Outcomes:
         head = file.read(8192)
     if saved_answers.looks_like_answer(head):
         return saved_answers.read_answer(path, Describer(kind=options.kind, rules=options.rules))
-    return marc.read_marcxml(path)
+    return marc.read_marcxml(path, options.rules)
 
 
 def _feed(path: Path, name: str, options: ReadingOptions) -> Outcomes:
