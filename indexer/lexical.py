@@ -108,7 +108,8 @@ class LexicalWriter:
 
     def add(self, number: int, entry: IndexItem) -> None:
         item = entry.item
-        words = self._words(entry)
+        body = self._tokeniser.tokens(item.text)
+        words = self._words(entry, body)
         filters = _filters(entry)
         document = _document(number, entry, filters)
         for key in sorted(known_keys(item)):
@@ -120,7 +121,9 @@ class LexicalWriter:
         for passage in entry.passages:
             document = _document(number, entry, filters)
             document.add_unsigned("key", number << PASSAGE_BITS | passage.ordinal)
-            document.add_text("bag", " ".join(self._tokeniser.tokens(f"{passage.context}\n{passage.text}")))
+            whole = passage.text == item.text and not passage.context
+            tokens = body if whole else self._tokeniser.tokens(f"{passage.context}\n{passage.text}")
+            document.add_text("bag", " ".join(tokens))
             self._writers["passages"].add_document(document)
 
     def remove(self, item_id: str) -> None:
@@ -146,7 +149,7 @@ class LexicalWriter:
         self._writers.clear()
         self._indexes.clear()
 
-    def _words(self, entry: IndexItem) -> dict[str, str]:
+    def _words(self, entry: IndexItem, body: list[str]) -> dict[str, str]:
         item, tokens = entry.item, self._tokeniser.tokens
         fields = {
             "title": tokens(item.title),
@@ -155,7 +158,6 @@ class LexicalWriter:
             "subject": tokens("\n".join(item.subjects)),
             "series": tokens("\n".join(item.series)),
         }
-        body = tokens(item.text)
         bag = [*fields["title"], *body] if item.kind != "catalogue" else body
         missing = [name for name in fields if name != "title" and not set(fields[name]) <= set(body)]
         bag += [token for name in missing for token in fields[name]]

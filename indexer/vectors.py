@@ -8,6 +8,7 @@ exactly: an inverted file loses hits under it.
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ EXACT_UP_TO = 6_000
 """Rows left by a filter up to which they are scored one by one."""
 _PROBES = 48
 _TRAINING_PER_LIST = 40
+_SCANNED = 50_000
 
 Vectors = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -79,6 +81,7 @@ def _build_ivf(rows: NDArray[np.float16], path: Path) -> None:
     )
     wanted = min(count, lists * _TRAINING_PER_LIST)
     sample = np.random.default_rng(7).choice(count, size=wanted, replace=False)
+    faiss.omp_set_num_threads(os.cpu_count() or 1)
     index.train(rows[np.sort(sample)].astype(np.float32))
     for start in range(0, count, 50_000):
         index.add(rows[start : start + 50_000].astype(np.float32))
@@ -123,7 +126,17 @@ class VectorSegment:
         best = np.argsort(-cosines, kind="stable")[:limit]
         return rows[best], cosines[best]
 
+    def scan(self, query: Vectors, limit: int, *, allowed: Mask) -> tuple[NDArray[np.int64], Vectors]:
+        """What :meth:`nearest` gives, by comparing with every allowed row: slow and exact."""
+        rows = np.flatnonzero(allowed)
+        pieces = [self.cosines(query, rows[start : start + _SCANNED]) for start in range(0, len(rows), _SCANNED)]
+        cosines = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.float32)
+        best = np.argsort(-cosines, kind="stable")[:limit]
+        return rows[best], cosines[best]
+
     def _candidates(self, query: Vectors, limit: int, allowed: Mask | None, share: float) -> NDArray[np.int64]:
+        # OpenMP's threads would wait for each other in a busy loop, which costs a single question more than they help.
+        faiss.omp_set_num_threads(1)
         selector = None
         if allowed is not None and share < 1:
             bits = np.packbits(allowed, bitorder="little")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,9 +109,18 @@ class IndexView:
 
     def near(self, query: Vectors, narrow: Narrow, *, limit: int) -> Near:
         """The ``limit`` allowed passages with the highest cosine to ``query``, over all segments."""
+        return self._nearest(narrow, limit, lambda segment, rows: segment.nearest(query, limit, allowed=rows))
+
+    def scan(self, query: Vectors, narrow: Narrow, *, limit: int) -> Near:
+        """The same, found by comparing with every allowed passage: what :meth:`near` is measured by."""
+        return self._nearest(narrow, limit, lambda segment, rows: segment.scan(query, limit, allowed=rows))
+
+    def _nearest(
+        self, narrow: Narrow, limit: int, of_segment: Callable[[VectorSegment, Mask], tuple[NDArray[np.int64], Vectors]]
+    ) -> Near:
         numbers, ordinals, cosines = [], [], []
         for segment, (_, rows_allowed) in zip(self._segments, self._allowed(narrow), strict=True):
-            rows, scores = segment.vectors.nearest(query, limit, allowed=rows_allowed)
+            rows, scores = of_segment(segment.vectors, rows_allowed)
             items = segment.row_items[rows]
             numbers.append(segment.columns.numbers[items])
             ordinals.append(rows - segment.columns.row_starts[items])
