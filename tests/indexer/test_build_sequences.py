@@ -23,7 +23,7 @@ from indexer import merging, snapshot
 from indexer.build import BuildFailed, build, compact
 from indexer.lexical import WordQuery
 from indexer.records import IndexItem
-from indexer.snapshot import SnapshotMissing, SnapshotStore
+from indexer.snapshot import SnapshotDamaged, SnapshotMissing, SnapshotStore
 from indexer.view import IndexView, Narrow
 from tests.search.library import FakeCatalogue, HashingEmbedder, item
 
@@ -133,7 +133,7 @@ class World:
 
     def _damage(self, store: SnapshotStore) -> None:
         """Spoil a file that the serving snapshot shares with no other."""
-        with contextlib.suppress(SnapshotMissing):
+        with contextlib.suppress(SnapshotMissing, SnapshotDamaged):
             moments = store.current().path / "moments.npz"
             content = moments.read_bytes()
             moments.unlink()
@@ -154,8 +154,8 @@ def shown_by(reader: SearchEngine, narrow: Narrow) -> set[str] | None:
     return {hit.id for hit in hits if hit.id in NAMES}
 
 
-@given(st.lists(steps, max_size=25), st.integers(min_value=1, max_value=20))
-@settings(max_examples=20, deadline=None)
+@given(st.lists(steps, max_size=16), st.integers(min_value=1, max_value=20))
+@settings(max_examples=12, deadline=None)
 def test_no_reader_ever_shows_what_is_hidden_and_none_misses_what_was_built(
     sequence: list[tuple[object, ...]], small: int
 ) -> None:
