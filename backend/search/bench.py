@@ -138,7 +138,7 @@ class BenchReport:
         if (web := self.over_http) is not None:
             found.append(
                 f"HTTP, {web.workers} workers, {web.clients} clients: {web.per_second} searches/s, p50 {web.p50}, "
-                f"p95 {web.p95}, p99 {web.p99} ms; resident {web.resident:,.0f} MiB together"
+                f"p95 {web.p95}, p99 {web.p99}, cpu {web.cpu} ms; resident {web.resident:,.0f} MiB together"
             )
         return found
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import os
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,8 @@ _TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverHttp:
-    """``clients`` readers asked ``searches`` questions of ``workers`` processes. Milliseconds; ``resident``: MiB of all
-    the server's processes, what they share counted once."""
+    """``clients`` readers asked ``searches`` questions of ``workers`` processes. Milliseconds; ``cpu``: the server's
+    processor time for one search; ``resident``: MiB of all the server's processes, what they share counted once."""
 
     workers: int
     clients: int
@@ -27,6 +28,7 @@ class OverHttp:
     p95: float
     p99: float
     per_second: float
+    cpu: float
     resident: float
 
 
@@ -39,6 +41,7 @@ def ask_over_http(port: int, asked: Sequence[str], *, workers: int, clients: int
     warm = len(paths) // 10
     _Reader(port, paths[:warm]).run()
     shares = [_Reader(port, paths[warm + number :: clients]) for number in range(clients)]
+    spent = -sum(processor_seconds(process) for process in processes)
     started = time.perf_counter()
     threads = [threading.Thread(target=reader.run) for reader in shares]
     for thread in threads:
@@ -46,6 +49,7 @@ def ask_over_http(port: int, asked: Sequence[str], *, workers: int, clients: int
     for thread in threads:
         thread.join()
     seconds = time.perf_counter() - started
+    spent += sum(processor_seconds(process) for process in processes)
     for reader in shares:
         if reader.problem:
             raise RuntimeError(reader.problem)
@@ -59,6 +63,7 @@ def ask_over_http(port: int, asked: Sequence[str], *, workers: int, clients: int
         p95=p95,
         p99=p99,
         per_second=round(len(times) / seconds, 1),
+        cpu=round(spent / len(times) * 1000, 2),
         resident=round(sum(proportional(process) for process in processes), 1),
     )
 
@@ -94,6 +99,12 @@ def proportional(process: int) -> float:
     """MiB of a process, of what it shares with others only its share."""
     lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def processor_seconds(process: int) -> float:
+    """What a process has used of the processors so far."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def family(process: int) -> list[int]:
