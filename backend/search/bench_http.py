@@ -32,7 +32,7 @@ class OverHttp:
     resident: float
 
 
-def ask_over_http(port: int, asked: Sequence[str], *, workers: int, clients: int, processes: Iterable[int]) -> OverHttp:
+def ask_over_http(port: int, asked: Sequence[str], *, workers: int, clients: int, processes: Sequence[int]) -> OverHttp:
     """Ask a server on this machine each question once, after a tenth of them to warm it up.
 
     :raises RuntimeError: when it answers anything but 200.
