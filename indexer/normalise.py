@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 import opencc
@@ -36,8 +37,15 @@ def _converter() -> opencc.OpenCC:
 class _FoldTable(dict[int, str]):
     """What each character folds to, worked out when first met."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.uneven: set[str] = set()
+        """Characters met so far that do not fold to exactly one."""
+
     def __missing__(self, code: int) -> str:
         folded = self[code] = _fold_character(chr(code))
+        if len(folded) != 1:
+            self.uneven.add(chr(code))
         return folded
 
 
@@ -64,8 +72,11 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() and text.isprintable() else text.translate(_TABLE)
 
 
-def fold_with_offsets(text: str) -> tuple[str, list[int]]:
+def fold_with_offsets(text: str) -> tuple[str, Sequence[int]]:
     """The folded text, and for each of its characters the offset of the original one."""
+    whole = text.translate(_TABLE)
+    if _TABLE.uneven.isdisjoint(text):
+        return whole, range(len(text))
     folded: list[str] = []
     offsets: list[int] = []
     for place, character in enumerate(text):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 import jieba
@@ -22,6 +23,8 @@ _RUN = re.compile(rf"[{_CJK}]+|(?:(?![{_CJK}])[^\W_])+")
 _HAN = re.compile(rf"[{_CJK}]")
 # Romanising cataloguers put spaces between the words of Chinese titles: they divide nothing.
 _SPACED = re.compile(rf"(?<=[{_CJK}])[ \t]+(?=[{_CJK}])")
+SHORT = 24
+"""Characters of a Han run up to which its tokens are kept for the next time."""
 MAX_TOKEN = 64
 """Characters of a token that count: longer runs are no words, and the engine bounds a term's bytes."""
 
@@ -60,7 +63,17 @@ class Tokeniser:
         return f"{self.name} {self.version}"
 
 
-def _han_tokens(run: str) -> list[str]:
+# A catalogue says the same names, subjects and publishers again and again.
+@lru_cache(maxsize=65_536)
+def _short_run(run: str) -> tuple[str, ...]:
+    return tuple(_cut(run))
+
+
+def _han_tokens(run: str) -> Sequence[str]:
+    return _short_run(run) if len(run) <= SHORT else _cut(run)
+
+
+def _cut(run: str) -> list[str]:
     pairs = [run[i : i + 2] for i in range(len(run) - 1)]
     words = [word[:MAX_TOKEN] for word in _cutter().cut_for_search(run)]
     return [*run, *pairs, *words]
