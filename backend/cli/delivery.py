@@ -12,7 +12,7 @@ import typer
 from backend.cli import common, console
 from backend.core.errors import InputError
 from backend.delivery import figures, simulate, simulation_report
-from backend.delivery.lifecycle import mermaid
+from backend.delivery.lifecycle_document import markdown, mermaid
 
 TABLES = ("months", "exchanges", "settlements")
 
@@ -62,6 +62,8 @@ def figures_command(
         console.out.print(figures.to_csv(rows), markup=False, end="")
 
 
-def lifecycle_command() -> None:
+def lifecycle_command(
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="the whole document, with tables")] = False,
+) -> None:
     """Print the lifecycle of a request as a Mermaid state diagram."""
-    console.out.print(mermaid(), markup=False, end="")
+    console.out.print(markdown() if as_markdown else mermaid(), markup=False, end="", soft_wrap=True)

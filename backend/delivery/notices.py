@@ -62,6 +62,16 @@ def write(
     return made
 
 
+def tell(session: Session, row: RequestRow, entry: HistoryRow, recipient: str, address: str) -> None:
+    """One library's word to the other: a notice without a change of state."""
+    body = "\n".join(part for part in (f"《{row.title}》", entry.reason or entry.told) if part)
+    notice = _notice(row, entry, recipient, address, f"【馆际留言】《{row.title[:60]}》", body)
+    session.add(notice)
+    session.flush()
+    if notice.state == "queued":
+        schedule(session, KIND, notice.id)
+
+
 def _notice(row: RequestRow, entry: HistoryRow, recipient: str, address: str, subject: str, body: str) -> NoticeRow:
     mailable = "@" in address and "\n" not in address and "\r" not in address
     return NoticeRow(
