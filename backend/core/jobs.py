@@ -2,8 +2,12 @@
 
 A job is due at a moment, is leased for a while by the worker that takes it, and is deleted when done. A worker that
 dies lets its lease run out and another takes the job; what a job does must therefore be safe to repeat (each handler
-changes rows by guarded updates). The same code runs on SQLite and PostgreSQL: taking a job is one guarded UPDATE, so no
-SKIP LOCKED is needed. Redis, where configured, only wakes workers sooner.
+changes rows by guarded updates). The same code runs on SQLite and PostgreSQL. Redis, where configured, only wakes
+workers sooner.
+
+A step that fails backs off and lets the others pass. What time may heal (:class:`RetryLater`: a peer or a mail server
+that is away) is tried for ever, every six hours in the end; anything else is parked after :data:`MAX_ATTEMPTS` for a
+person to look at (``lianwen worker --stuck``), and can be started again (``--retry``).
 """
 
 from __future__ import annotations
@@ -26,7 +30,12 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 12
+WORRYING = 6
+"""Tries after which a person is told: about an hour."""
 MAX_BACKOFF = timedelta(hours=6)
+
+
+_DUE = "jobs.due"
 
 
 class JobRow(Base):
@@ -70,7 +79,10 @@ def schedule(
     session: Session, kind: str, key: str, *, payload: Mapping[str, Any] | None = None, due_at: datetime | None = None
 ) -> None:
     """Queue a step in the caller's transaction; one of that kind and key that waits already moves to ``due_at``."""
-    due = due_at or now()
+    moment = now()
+    due = due_at or moment
+    if due <= moment:
+        session.info[_DUE] = True
     waiting = session.execute(
         update(JobRow)
         .where(JobRow.kind == kind, JobRow.unique_key == key)
@@ -89,35 +101,42 @@ def schedule(
         log.debug("job %s %s was queued by someone else", kind, key)
 
 
+def ring_when_due(database: Database, ring: Callable[[], None]) -> None:
+    """Call ``ring`` after each commit that queued a step for now."""
+
+    def committed(session: Session) -> None:
+        if session.info.pop(_DUE, False):
+            ring()
+
+    database.after_commit(committed)
+
+
 def drop(session: Session, kind: str, key: str) -> None:
     """Forget a step that is no longer wanted."""
     session.execute(delete(JobRow).where(JobRow.kind == kind, JobRow.unique_key == key))
 
 
 def take(session: Session, kinds: set[str], *, moment: datetime | None = None) -> Job | None:
-    """Lease the job that has been due longest, or None. One guarded UPDATE decides between workers."""
+    """Lease the job that has been due longest, or None.
+
+    PostgreSQL gives each worker a row that no other looks at; on SQLite the writing transaction is alone anyway.
+    """
     at = moment or now()
     free = (JobRow.leased_until.is_(None)) | (JobRow.leased_until <= at)
-    candidates = session.scalars(
+    row = session.scalars(
         select(JobRow)
         .where(JobRow.parked.is_(False), JobRow.due_at <= at, free, JobRow.kind.in_(sorted(kinds)))
         .order_by(JobRow.due_at)
-        .limit(8)
-    ).all()
-    for row in candidates:
-        lease = new_id()
-        taken = session.execute(
-            update(JobRow)
-            .where(JobRow.id == row.id, free, JobRow.parked.is_(False), JobRow.due_at <= at)
-            .values(lease=lease, leased_until=at + LEASE, attempts=JobRow.attempts + 1)
-            .returning(JobRow.attempts)
-            .execution_options(synchronize_session=False)
-        ).first()
-        if taken is not None:
-            return Job(
-                id=row.id, kind=row.kind, key=row.unique_key, payload=row.payload, attempts=taken[0], lease=lease
-            )
-    return None
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+    if row is None:
+        return None
+    row.lease, row.leased_until, row.attempts = new_id(), at + LEASE, row.attempts + 1
+    session.flush()
+    return Job(
+        id=row.id, kind=row.kind, key=row.unique_key, payload=row.payload, attempts=row.attempts, lease=row.lease
+    )
 
 
 def finish(session: Session, job: Job) -> bool:
@@ -126,9 +145,9 @@ def finish(session: Session, job: Job) -> bool:
     return done.first() is not None
 
 
-def fail(session: Session, job: Job, reason: str, *, moment: datetime | None = None) -> None:
-    """Try again later, ever more slowly; after :data:`MAX_ATTEMPTS` park it for a person."""
-    wait = min(timedelta(seconds=10) * 3 ** (job.attempts - 1), MAX_BACKOFF)
+def fail(session: Session, job: Job, reason: str, *, hopeless: bool, moment: datetime | None = None) -> None:
+    """Try again later, ever more slowly; park it for a person when it is ``hopeless`` and was tried often enough."""
+    wait = min(timedelta(seconds=10) * 3 ** min(job.attempts - 1, 20), MAX_BACKOFF)
     session.execute(
         update(JobRow)
         .where(JobRow.id == job.id, JobRow.lease == job.lease)
@@ -137,14 +156,57 @@ def fail(session: Session, job: Job, reason: str, *, moment: datetime | None = N
             leased_until=None,
             last_error=reason[:2000],
             due_at=(moment or now()) + wait,
-            parked=job.attempts >= MAX_ATTEMPTS,
+            parked=hopeless and job.attempts >= MAX_ATTEMPTS,
         )
     )
 
 
-def parked(session: Session) -> int:
-    """Jobs that gave up."""
-    return session.scalar(select(func.count()).select_from(JobRow).where(JobRow.parked)) or 0
+def waiting(session: Session) -> int:
+    """Steps that are due and not done."""
+    query = select(func.count()).select_from(JobRow).where(JobRow.parked.is_(False), JobRow.due_at <= now())
+    return session.scalar(query) or 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """A step that failed again and again. ``parked``: it is not tried any more."""
+
+    kind: str
+    key: str
+    attempts: int
+    error: str
+    due_at: datetime
+    parked: bool
+
+
+def stuck(session: Session, *, limit: int = 200) -> list[Stuck]:
+    """The steps a person should look at, parked ones first."""
+    query = select(JobRow).where(JobRow.parked | (JobRow.attempts >= WORRYING))
+    rows = session.scalars(query.order_by(JobRow.parked.desc(), JobRow.due_at).limit(limit))
+    return [
+        Stuck(
+            kind=row.kind,
+            key=row.unique_key,
+            attempts=row.attempts,
+            error=row.last_error,
+            due_at=row.due_at,
+            parked=row.parked,
+        )
+        for row in rows
+    ]
+
+
+def retry_stuck(session: Session) -> int:
+    """Let every stuck step that nobody is running start again now; returns how many."""
+    at = now()
+    free = (JobRow.leased_until.is_(None)) | (JobRow.leased_until <= at)
+    started = session.execute(
+        update(JobRow)
+        .where(JobRow.parked | (JobRow.attempts >= WORRYING), free)
+        .values(parked=False, attempts=0, due_at=at, lease=None, leased_until=None)
+        .returning(JobRow.id)
+    )
+    return len(started.all())
 
 
 class Runner:
@@ -163,10 +225,10 @@ class Runner:
         try:
             self._handlers[job.kind](job)
         except RetryLater as reason:
-            self._failed(job, str(reason), moment)
+            self._failed(job, str(reason), moment, hopeless=False)
         except Exception as error:
             log.exception("job %s %s failed (attempt %d)", job.kind, job.key, job.attempts)
-            self._failed(job, f"{type(error).__name__}: {error}", moment)
+            self._failed(job, f"{type(error).__name__}: {error}", moment, hopeless=True)
         else:
             with self._database.begin() as session:
                 finish(session, job)
@@ -189,6 +251,6 @@ class Runner:
                 log.exception("worker could not reach its queue; trying again")
                 stop.wait(5.0)
 
-    def _failed(self, job: Job, reason: str, moment: datetime | None) -> None:
+    def _failed(self, job: Job, reason: str, moment: datetime | None, *, hopeless: bool) -> None:
         with self._database.begin() as session:
-            fail(session, job, reason, moment=moment)
+            fail(session, job, reason, hopeless=hopeless, moment=moment)

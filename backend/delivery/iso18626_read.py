@@ -47,6 +47,8 @@ _TIME = re.compile(
 _SCHEMA_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?")
 _SEPARATORS = re.compile(r"[\s_.-]")
 _ANSWERS = {"y": True, "yes": True, "true": True, "1": True, "n": False, "no": False, "false": False, "0": False}
+_PREFIX = re.compile(rb"(</?)[\w.-]+:(?=[\w.-]+[\s/>])")
+_UNDECLARED_PREFIX = etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE
 _CONFIRMATION = "Confirmation"
 
 
@@ -81,10 +83,12 @@ def _tree(body: bytes, encoding: str | None) -> etree._Element:
 
 
 def _tree_as_utf8(body: bytes, first: Exception) -> etree._Element:
-    """Once more for a message that is UTF-8, whatever it declares; the first complaint stands when that fails too."""
+    """Once more for a message that is UTF-8, whatever it declares, and for prefixes that nobody declared (they mean
+    nothing here); the first complaint stands when that fails too."""
+    undeclared = getattr(first, "code", None) == _UNDECLARED_PREFIX
     try:
         body.decode("utf-8")
-        return _tree(body, "utf-8")
+        return _tree(_PREFIX.sub(rb"\1", body) if undeclared else body, "utf-8")
     except (etree.XMLSyntaxError, ValueError):
         raise Refused("BadlyFormedMessage", f"not well-formed XML: {str(first)[:200]}") from first
 
@@ -140,7 +144,7 @@ def envelope(root: etree._Element) -> tuple[Envelope, list[Node]]:
     top = Node(root)
     version: Version = "2021-2" if top.attribute("version").strip().startswith(("2021", "1.3", "2.")) else "1.2"
     wrapped = top.name.casefold() == "iso18626message"
-    inside = top.children() if wrapped else [top]
+    inside = top.children() if wrapped else [top] if _kind(top) else []
     node = next((child for child in inside if _kind(child)), Node(None))
     header = node.child("header") or node.child("confirmationHeader")
     written = header.text("timestamp")
@@ -208,7 +212,7 @@ def _only_message(inside: Sequence[Node]) -> Node:
     if nodes:
         return nodes[0]
     if not inside:
-        raise Refused("BadlyFormedMessage", "the ISO18626Message is empty")
+        raise Refused("BadlyFormedMessage", "there is no ISO 18626 message in it")
     raise Refused("UnrecognisedDataElement", f"{inside[0].name[:100]} is no message to act on")
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from backend.consortium import store as consortium
 from backend.consortium.values import Peer
 from backend.core.db import Database, now
-from backend.core.jobs import Job, RetryLater
+from backend.core.jobs import WORRYING, Job, RetryLater
 from backend.delivery import iso18626_store, moves, requests, store
 from backend.delivery.iso18626_read import Node, parse
 from backend.delivery.iso18626_reply import STATUS_OF, round_id, status_in
@@ -27,7 +27,7 @@ from backend.delivery.iso18626_write import write
 from backend.delivery.lifecycle import Side, State, allowed
 from backend.delivery.models import HistoryRow, RequestRow
 from backend.delivery.rules import Rules
-from backend.delivery.values import Actor
+from backend.delivery.values import TIMER, Actor
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,20 @@ class Sender:
                 for peer, message in self._due(session, row, entry)
             ]
         for entry_id, peer, message in due:
-            self._send(number, entry_id, peer, message)
+            try:
+                self._send(number, entry_id, peer, message)
+            except RetryLater as reason:
+                if job.attempts == WORRYING and entry_id == history_id:  # an earlier change worries for itself
+                    self._worry(number, peer, message, str(reason))
+                raise
+
+    def _worry(self, number: str, peer: Peer, message: Message, reason: str) -> None:
+        """A peer that cannot be reached for an hour: whoever depends on it is told (it is tried on all the same)."""
+        with self.database.begin() as session:
+            row = store.request(session, number)
+            if row is not None:
+                text = f"发往{peer.name or peer.symbol}的消息一直未能送达，仍在重试：{reason}"[:900]
+                moves.overhear(session, row, TIMER, text, side=_heard_from(message))
 
     def _due(self, session: Session, row: RequestRow, entry: HistoryRow) -> list[tuple[Peer, Message]]:
         """The messages of one change that are not yet delivered. Earlier ones go first, whichever job comes first."""
@@ -146,8 +159,7 @@ class Sender:
         if message.kind == "request" and row.supplier == actor.key and "decline" in _open_to(row):
             requests.move(session, number, "decline", actor=actor, rules=self.rules, reason=fault[:900])
             return
-        side = Side.REQUESTER if message.kind == "supplyingAgencyMessage" else Side.SUPPLIER
-        moves.overhear(session, row, actor, f"对方系统拒收：{fault}"[:900], side=side)
+        moves.overhear(session, row, actor, f"对方系统拒收：{fault}"[:900], side=_heard_from(message))
 
     def _reply(self, job: Job) -> None:
         """Answer a question about the request as it stands."""
@@ -192,7 +204,7 @@ def _for_requester(row: RequestRow, entry: HistoryRow) -> Message | None:
 
     now_state = status_in(State(entry.to_state), row.service)
     if entry.action == "message":
-        return None if entry.actor_key == row.requester else told("Notification", now_state, None, entry.reason)
+        return None if entry.side == Side.REQUESTER else told("Notification", now_state, None, entry.reason)
     if entry.to_state == State.UNFILLED:
         reason = "RequestResponse" if entry.action == "place" else "StatusChange"
         return replace(told(reason, "Unfilled", None, entry.reason), reason_unfilled="NotAvailableForILL")
@@ -283,6 +295,11 @@ def _asked(row: RequestRow, entry: HistoryRow, kind: str) -> Message:
         deliver_to=row.pickup,
         note=row.note,
     )
+
+
+def _heard_from(message: Message) -> Side:
+    """On whose side the peer stands that a message of ours goes to."""
+    return Side.REQUESTER if message.kind == "supplyingAgencyMessage" else Side.SUPPLIER
 
 
 def _open_to(row: RequestRow) -> set[str]:
