@@ -15,7 +15,7 @@ from backend.consortium import store as consortium
 from backend.core import jobs
 from backend.core.db import now
 from backend.core.errors import Conflict, InputError, NotFound
-from backend.delivery import notices, rota, store, timers
+from backend.delivery import mail_suppliers, notices, rota, store, timers
 from backend.delivery.drafts import tidy
 from backend.delivery.lifecycle import (
     BY_NAME,
@@ -132,7 +132,7 @@ def _apply(
     if not store.change(session, row, changes):
         raise Conflict("这份申请刚刚有变动，请刷新后再办理。", detail={"number": row.number})
     row = existing(session, row.number)
-    if asked and asked.startswith("peer:") and asked != row.supplier:
+    if asked and asked.startswith(("peer:", "mail:")) and asked != row.supplier:
         step.detail["former_supplier"] = asked
     _account(session, row, step, asked, moment, pages)
     if step.transition.target == NEXT or step.transition.name in SUPPLIED:
@@ -156,10 +156,10 @@ def _say(session: Session, row: RequestRow, step: Step) -> RequestRow:
     row = existing(session, row.number)
     entry = record(session, row, state, step, moment)
     hearer = row.requester if step.side is Side.SUPPLIER else row.supplier
-    if hearer and not hearer.startswith("peer:"):
+    if hearer and not hearer.startswith(("peer:", "mail:")):
         members = {member.code: member.email for member in consortium.members(session)}
         notices.tell(session, row, entry, hearer, members.get(hearer, ""))
-    _tell_peers(session, row, entry)
+    _tell_outside(session, row, entry)
     return row
 
 
@@ -276,12 +276,13 @@ def follow_up(session: Session, row: RequestRow, entry: HistoryRow, rules: Rules
         patron_contact=patron.contact if patron else "",
         member_emails={code: member.email for code, member in members.items()},
     )
-    _tell_peers(session, row, entry)
+    _tell_outside(session, row, entry)
     if STATES[state].final and patron is not None:
         jobs.schedule(session, ERASE_JOB, row.number, due_at=row.updated_at + rules.erase_after)
 
 
-def _tell_peers(session: Session, row: RequestRow, entry: HistoryRow) -> None:
+def _tell_outside(session: Session, row: RequestRow, entry: HistoryRow) -> None:
+    mail_suppliers.write(session, row, entry)
     outside = (entry.supplier or "", row.requester, entry.detail.get("former_supplier", ""))
     if any(party.startswith("peer:") for party in outside):
         payload = {"number": row.number, "history_id": entry.id}

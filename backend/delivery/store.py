@@ -195,10 +195,11 @@ def in_states(states: Collection[State]) -> ColumnElement[bool]:
 
 
 def waiting_for(member: str, *, as_supplier: Collection[State], as_requester: Collection[State]) -> ColumnElement[bool]:
-    """Requests on which this library must act."""
+    """Requests on which this library must act; for a supplier that is only written to, its reader's library does."""
     return or_(
         and_(RequestRow.supplier == member, in_states(as_supplier)),
         and_(RequestRow.requester == member, in_states(as_requester)),
+        and_(RequestRow.requester == member, RequestRow.supplier.startswith("mail:"), in_states(as_supplier)),
     )
 
 
