@@ -76,24 +76,36 @@ Handler = Callable[[Job], None]
 
 
 def schedule(
-    session: Session, kind: str, key: str, *, payload: Mapping[str, Any] | None = None, due_at: datetime | None = None
+    session: Session,
+    kind: str,
+    key: str,
+    *,
+    payload: Mapping[str, Any] | None = None,
+    due_at: datetime | None = None,
+    fresh: bool = False,
 ) -> None:
-    """Queue a step in the caller's transaction; one of that kind and key that waits already moves to ``due_at``."""
+    """Queue a step in the caller's transaction; one of that kind and key that waits already moves to ``due_at``.
+
+    ``fresh``: the key is new for certain (it holds the id of a row that this transaction made), nothing is looked for.
+    """
     moment = now()
     due = due_at or moment
     if due <= moment:
         session.info[_DUE] = True
-    waiting = session.execute(
-        update(JobRow)
-        .where(JobRow.kind == kind, JobRow.unique_key == key)
-        .values(due_at=due, payload=dict(payload or {}), parked=False, attempts=0, lease=None, leased_until=None)
-        .returning(JobRow.id)
-    ).first()
-    if waiting is not None:
-        return
     row = JobRow(
         id=new_id("j_"), kind=kind, unique_key=key, payload=dict(payload or {}), due_at=due, attempts=0, parked=False
     )
+    if fresh:
+        session.add(row)
+        return
+    moved = session.execute(
+        update(JobRow)
+        .where(JobRow.kind == kind, JobRow.unique_key == key)
+        .values(due_at=due, payload=row.payload, parked=False, attempts=0, lease=None, leased_until=None)
+        .returning(JobRow.id)
+    ).first()
+    if moved is not None:
+        return
     try:
         with session.begin_nested():
             session.add(row)

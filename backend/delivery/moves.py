@@ -286,7 +286,7 @@ def _tell_outside(session: Session, row: RequestRow, entry: HistoryRow) -> None:
     outside = (entry.supplier or "", row.requester, entry.detail.get("former_supplier", ""))
     if any(party.startswith("peer:") for party in outside):
         payload = {"number": row.number, "history_id": entry.id}
-        jobs.schedule(session, PEER_JOB, f"{row.number}:{entry.id}", payload=payload)
+        jobs.schedule(session, PEER_JOB, f"{row.number}:{entry.id}", payload=payload, fresh=True)
 
 
 def _check_fields(transition: Transition, reason: str, due: date | None) -> None:

@@ -58,7 +58,7 @@ def write(
     session.flush()
     for notice in made:
         if notice.state == "queued":
-            schedule(session, KIND, notice.id)
+            schedule(session, KIND, notice.id, fresh=True)
     return made
 
 
@@ -76,7 +76,7 @@ def send_to(
     session.add(notice)
     session.flush()
     if notice.state == "queued":
-        schedule(session, KIND, notice.id)
+        schedule(session, KIND, notice.id, fresh=True)
 
 
 def _notice(row: RequestRow, entry: HistoryRow, recipient: str, address: str, subject: str, body: str) -> NoticeRow:
