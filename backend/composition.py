@@ -41,6 +41,7 @@ from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.copyright import CopyrightLedger
 from backend.delivery.iso18626_receive import Exchange
 from backend.delivery.requests import Rules
+from backend.delivery.routing import Policy
 from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
 from backend.enterprise import branches
@@ -187,7 +188,8 @@ class Services:
     @cached_property
     def delivery_rules(self) -> Rules:
         open_limit = None if self.settings.rate_limit == "off" else 20
-        return Rules(open_limit=open_limit, copyright=CopyrightLedger())
+        policy = Policy(fairness=self.settings.routing_fairness)
+        return Rules(policy=policy, open_limit=open_limit, copyright=CopyrightLedger())
 
     @cached_property
     def items(self) -> EngineItems:

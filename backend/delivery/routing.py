@@ -36,7 +36,7 @@ class Policy:
     """Days of waiting that each thing is worth. ``newcomer`` is how many requests make a balance believable."""
 
     price_per_yuan: float = 0.25
-    fairness: float = 12.0
+    fairness: float = 20.0
     newcomer: float = 20.0
     queue: float = 0.15
     turnaround: float = 1.0

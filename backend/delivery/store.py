@@ -275,6 +275,33 @@ def placed_between(session: Session, since: datetime, until: datetime, member: s
     return [Placed(*found) for found in session.execute(query)]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A library that stood in a request's rota. ``days`` until it supplied; None: it did not."""
+
+    number: str
+    at: datetime
+    requester: str
+    supplier: str
+    state: str
+    days: float | None
+
+
+def asked_between(session: Session, since: datetime, until: datetime) -> list[Asked]:
+    """The places of every rota of requests placed in ``[since, until)``, in their order of time."""
+    query = (
+        select(
+            RequestRow.number, RequestRow.created_at, RequestRow.requester, RotaRow.supplier, RotaRow.state,
+            SupplyRow.days,
+        )
+        .join(RotaRow, RotaRow.number == RequestRow.number)
+        .outerjoin(SupplyRow, and_(SupplyRow.number == RotaRow.number, SupplyRow.supplier == RotaRow.supplier))
+        .where(RequestRow.created_at >= since, RequestRow.created_at < until, RotaRow.position > 0)
+        .order_by(RequestRow.created_at, RequestRow.number, RotaRow.round, RotaRow.position)
+    )  # fmt: skip
+    return [Asked(*found) for found in session.execute(query)]
+
+
 def supplies_between(session: Session, since: datetime, until: datetime) -> list[SupplyRow]:
     query = select(SupplyRow).where(SupplyRow.at >= since, SupplyRow.at < until)
     return list(session.scalars(query.order_by(SupplyRow.at, SupplyRow.number)))
