@@ -148,5 +148,5 @@ def _point(frame: _Frame, one: Summary) -> list[str]:
         f'<circle class="lw-bar" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill-opacity=".6"/>',
         f'<path d="M{frame.x(days.mean - days.half):.1f} {y:.1f}H{frame.x(days.mean + days.half):.1f}'
         f'M{x:.1f} {frame.y(gini.mean - gini.half):.1f}V{frame.y(gini.mean + gini.half):.1f}" stroke="currentColor"/>',
-        f'<text x="{x + radius + 4:.1f}" y="{y + 4:.1f}">{words}</text>',
+        f'<text x="{x + 6:.1f}" y="{y - radius - 3:.1f}">{words}</text>',
     ]

@@ -129,29 +129,49 @@ def queues(session: Session, suppliers: Collection[str]) -> dict[str, int]:
     return {str(supplier): count for supplier, count in session.execute(query)}
 
 
-def asked_since(session: Session, requester: str, since: datetime) -> dict[tuple[str, str], int]:
-    """(supplier, service) → supplies to ``requester`` since then: the volume that agreements limit."""
-    query = (
+def volume_since(session: Session, requester: str, since: datetime) -> dict[tuple[str, str], int]:
+    """(supplier, service) → what counts against an agreement's monthly limit: supplies to ``requester`` since then,
+    and requests that lie before the supplier now (it may supply them all)."""
+    supplied = (
         select(SupplyRow.supplier, SupplyRow.service, func.count())
         .where(SupplyRow.requester == requester, SupplyRow.at >= since)
         .group_by(SupplyRow.supplier, SupplyRow.service)
     )
-    return {(supplier, service): count for supplier, service, count in session.execute(query)}
+    pending = (
+        select(RequestRow.supplier, RequestRow.service, func.count())
+        .where(RequestRow.requester == requester, in_states(WAITING_ON_SUPPLIER))
+        .group_by(RequestRow.supplier, RequestRow.service)
+    )
+    found: dict[tuple[str, str], int] = {}
+    for query in (supplied, pending):
+        for supplier, service, count in session.execute(query):
+            pair = str(supplier), str(service)
+            found[pair] = found.get(pair, 0) + count
+    return found
 
 
-def supply_totals(session: Session, since: datetime) -> list[tuple[str, str, int]]:
-    """(requester, supplier, supplies) since then, own supplies left out."""
+def supply_totals(session: Session, since: datetime, members: Collection[str]) -> list[tuple[str, str, int]]:
+    """(requester, supplier, supplies) since then that concern these members, own supplies left out."""
+    names = sorted(members)
     query = (
         select(SupplyRow.requester, SupplyRow.supplier, func.count())
-        .where(SupplyRow.at >= since, SupplyRow.requester != SupplyRow.supplier)
+        .where(
+            SupplyRow.at >= since,
+            SupplyRow.requester != SupplyRow.supplier,
+            or_(SupplyRow.supplier.in_(names), SupplyRow.requester.in_(names)),
+        )
         .group_by(SupplyRow.requester, SupplyRow.supplier)
     )
     return [(requester, supplier, count) for requester, supplier, count in session.execute(query)]
 
 
-def supply_days(session: Session, since: datetime, *, limit: int = 5000) -> list[tuple[str, float]]:
-    """(supplier, days from asked to supplied), newest first."""
-    query = select(SupplyRow.supplier, SupplyRow.days).where(SupplyRow.at >= since)
+def supply_days(
+    session: Session, since: datetime, suppliers: Collection[str], *, limit: int = 1000
+) -> list[tuple[str, float]]:
+    """(supplier, days from asked to supplied) of these suppliers, newest first."""
+    query = select(SupplyRow.supplier, SupplyRow.days).where(
+        SupplyRow.at >= since, SupplyRow.supplier.in_(sorted(suppliers))
+    )
     return [(supplier, days) for supplier, days in session.execute(query.order_by(SupplyRow.at.desc()).limit(limit))]
 
 

@@ -29,6 +29,13 @@ def test_own_library_then_availability_come_before_everything() -> None:
     assert all(place.reasons for place in ranked)
 
 
+def test_a_newcomer_counts_as_balanced_whatever_its_goal() -> None:
+    policy = Policy()
+    assert strain(Candidate(supplier="new", balance=-500, activity=0), policy) == 0.0
+    assert strain(Candidate(supplier="new", balance=3, activity=3), policy) < 0.15
+    assert strain(Candidate(supplier="old", balance=-500, activity=1000), policy) < -0.45
+
+
 @pytest.mark.parametrize(
     ("better", "worse"),
     [
