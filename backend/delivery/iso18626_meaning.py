@@ -119,7 +119,7 @@ def told_reason(asked: Message) -> str:
 
 def said(asked: Message) -> str:
     """What is left to tell a librarian of a message that moved nothing; '' when it says nothing new."""
-    code = asked.status or asked.action
+    code = "" if "Notification" in (asked.action, asked.reason) else asked.status or asked.action
     return "：".join(part for part in (word(code), told_reason(asked)) if part)[:900]
 
 
