@@ -230,10 +230,31 @@ class Runner:
 
     def step(self, *, moment: datetime | None = None) -> bool:
         """Run one due job; False when none is due."""
-        with self._database.begin() as session:
-            job = take(session, set(self._handlers), moment=moment)
-        if job is None:
-            return False
+        return self.drain(moment=moment, limit=1) == 1
+
+    def drain(self, *, moment: datetime | None = None, limit: int = 10_000) -> int:
+        """Run everything that is due now; returns how many steps ran.
+
+        One transaction settles a job and leases the next: a worker that dies between running and settling leaves the
+        job to be run again, as one that dies while running does.
+        """
+        count, done = 0, None
+        while count < limit:
+            with self._database.begin() as session:
+                if done is not None:
+                    finish(session, done)
+                job = take(session, set(self._handlers), moment=moment)
+            if job is None:
+                return count
+            done = job if self._run(job, moment) else None
+            count += 1
+        if done is not None:
+            with self._database.begin() as session:
+                finish(session, done)
+        return count
+
+    def _run(self, job: Job, moment: datetime | None) -> bool:
+        """Run it; False when it failed, which is noted."""
         try:
             self._handlers[job.kind](job)
         except RetryLater as reason:
@@ -242,16 +263,8 @@ class Runner:
             log.exception("job %s %s failed (attempt %d)", job.kind, job.key, job.attempts)
             self._failed(job, f"{type(error).__name__}: {error}", moment, hopeless=True)
         else:
-            with self._database.begin() as session:
-                finish(session, job)
-        return True
-
-    def drain(self, *, moment: datetime | None = None, limit: int = 10_000) -> int:
-        """Run everything that is due now; returns how many steps ran."""
-        count = 0
-        while count < limit and self.step(moment=moment):
-            count += 1
-        return count
+            return True
+        return False
 
     def run(self, stop: threading.Event, *, poll: float = 1.0, wake: Callable[[float], object] | None = None) -> None:
         """Work until ``stop`` is set. ``wake(seconds)`` waits for news at most that long (default: on ``stop``)."""
