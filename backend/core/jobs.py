@@ -131,13 +131,15 @@ def drop(session: Session, kind: str, key: str) -> None:
 def take(session: Session, kinds: set[str], *, moment: datetime | None = None) -> Job | None:
     """Lease the job that has been due longest, or None.
 
-    PostgreSQL gives each worker a row that no other looks at; on SQLite the writing transaction is alone anyway.
+    PostgreSQL gives each worker a row that no other looks at; on SQLite the writing transaction is alone anyway. The
+    kind is compared as an expression so that the index of due moments is walked and not that of kinds: with thousands
+    of steps waiting, sorting them all to find the first took 17 ms, walking 1.
     """
     at = moment or now()
     free = (JobRow.leased_until.is_(None)) | (JobRow.leased_until <= at)
     row = session.scalars(
         select(JobRow)
-        .where(JobRow.parked.is_(False), JobRow.due_at <= at, free, JobRow.kind.in_(sorted(kinds)))
+        .where(JobRow.parked.is_(False), JobRow.due_at <= at, free, JobRow.kind.concat("").in_(sorted(kinds)))
         .order_by(JobRow.due_at)
         .limit(1)
         .with_for_update(skip_locked=True)
