@@ -28,8 +28,10 @@ from backend.consortium import staff
 from backend.consortium.members import OriginList
 from backend.consortium.staff import StaffSessions
 from backend.core.access import Network, parse_networks
+from backend.core.bell import Bell, InProcessBell, RedisBell
 from backend.core.db import Database
 from backend.core.events import EventBus, InProcessBus, RedisBus
+from backend.core.jobs import ring_when_due
 from backend.core.limits import InProcessLimiter, Limiter, RedisLimiter, Unlimited
 from backend.core.settings import Settings
 from backend.core.tokens import VisitorTokens
@@ -39,6 +41,7 @@ from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.copyright import CopyrightLedger
 from backend.delivery.iso18626_receive import Exchange
 from backend.delivery.requests import Rules
+from backend.delivery.routing import Policy
 from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
 from backend.enterprise import branches
@@ -76,7 +79,13 @@ class Services:
         """The database, migrated to what this code expects."""
         database = Database(self.settings.effective_database_url)
         migrations.upgrade(database.engine)
+        ring_when_due(database, self.bell.ring)
         return database
+
+    @cached_property
+    def bell(self) -> Bell:
+        """Wakes the workers when something fell due."""
+        return RedisBell(self.settings.redis_url) if self.settings.redis_url else InProcessBell()
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -184,7 +193,8 @@ class Services:
     @cached_property
     def delivery_rules(self) -> Rules:
         open_limit = None if self.settings.rate_limit == "off" else 20
-        return Rules(open_limit=open_limit, copyright=CopyrightLedger())
+        policy = Policy(fairness=self.settings.routing_fairness)
+        return Rules(policy=policy, open_limit=open_limit, copyright=CopyrightLedger())
 
     @cached_property
     def items(self) -> EngineItems:
@@ -253,6 +263,6 @@ class Services:
 
     def close(self) -> None:
         """Release what was opened."""
-        for name in ("bus", "database"):
+        for name in ("bus", "bell", "database"):
             if name in self.__dict__:
                 getattr(self, name).close()
