@@ -6,15 +6,17 @@ given; when something had been shown by then, one ``replace`` withdraws it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from backend.answer import streaming
 from backend.answer.citing import Sources
-from backend.answer.model import Attempt, ModelFailed, Supervisor
+from backend.answer.model import ModelFailed
 from backend.answer.prompt import Prompt
+from backend.answer.supervisor import Attempt, Supervisor
 from backend.answer.values import Answer, Piece, Provenance, Question, Sentence
 from backend.answer.writing import Material, Writer
 
@@ -57,9 +59,17 @@ class _Told:
 class Modelled:
     """Words answers with the supervised models and one prompt."""
 
-    def __init__(self, supervisor: Supervisor, prompt: Prompt) -> None:
-        self._supervisor = supervisor
+    def __init__(self, supervisor: Supervisor, prompt: Prompt, *, budget: int = 6_000) -> None:
+        """``budget``: tokens that a prompt may take."""
+        self.supervisor = supervisor
         self._prompt = prompt
+        self._budget = budget
+        self.fell_back = 0
+
+    @property
+    def version(self) -> str:
+        """What words the answers: the models in their order, and the prompt."""
+        return "+".join([*(model.name for model in self.supervisor.models), self._prompt.name])
 
     async def stream(self, question: Question, extractive: Answer, dossier: Dossier) -> AsyncIterator[Piece | Answer]:
         """The pieces of the answer and then the answer; never fails because of a model."""
@@ -72,6 +82,7 @@ class Modelled:
                 yield piece
         except ModelFailed as error:
             failed = True
+            self.fell_back += 1
             log.warning("answered without a model: %s", error.message)
         answer = base if failed or not told.said else self._worded(question, base, told)
         for piece in _ending(answer, told):
@@ -80,26 +91,28 @@ class Modelled:
 
     async def close(self) -> None:
         """Release the connections to the models."""
-        await self._supervisor.close()
+        await self.supervisor.close()
 
     async def _written(self, question: Question, dossier: Dossier, told: _Told) -> AsyncIterator[Piece]:
         messages = self._prompt.messages(
             question=question.text,
             evidence=[one.text() for one in dossier.materials],
             member=dossier.sources.name(question.member) if question.member else "",
+            budget=self._budget,
         )
         mark = "" if question.language == "zh" else " "
         writer = Writer(dossier.materials, dossier.sources)
-        async with aclosing(self._supervisor.stream(messages)) as chunks:
+        async with aclosing(self.supervisor.stream(messages)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Attempt):
                     told.restart(chunk.model)
                     writer = Writer(dossier.materials, dossier.sources)
                     continue
-                for sentence in writer.feed(chunk):
+                # proving a sentence takes tens of milliseconds: not in the loop that serves everybody
+                for sentence in await asyncio.to_thread(_taken, writer.feed, chunk):
                     if text := told.take(sentence, mark):
                         yield Piece(name="delta", payload={"text": text})
-        for sentence in writer.finish():
+        for sentence in await asyncio.to_thread(_taken, writer.finish):
             if text := told.take(sentence, mark):
                 yield Piece(name="delta", payload={"text": text})
         if writer.dropped:
@@ -115,6 +128,10 @@ class Modelled:
                 "provenance": Provenance(prompt=self._prompt.name, model=told.model, snapshot=base.provenance.snapshot),
             }
         )
+
+
+def _taken(step: Callable[..., Iterator[Sentence]], *given: str) -> list[Sentence]:
+    return list(step(*given))
 
 
 def _ending(answer: Answer, told: _Told) -> list[Piece]:

@@ -1,8 +1,8 @@
 """A model's text → proven sentences. Nothing is shown before it is verified.
 
 The model writes from the numbered evidence of the extractive answer. Its text is cut into sentences as it comes; each
-is looked up in the sources it marks (``[2]``), gets the quotations that carry it, and is verified against them. What is
-not carried is dropped.
+loses its Markdown and HTML, is looked up in the sources it marks (``[2]``), gets the quotations that carry it, and is
+verified against them. What is not carried is dropped; so is an address that its quotation does not hold whole.
 """
 
 from __future__ import annotations
@@ -18,9 +18,18 @@ from backend.answer.sentences import Span, split
 from backend.answer.values import Language, Sentence
 from backend.answer.verify import support, verify
 
-_END = re.compile(r"(?:[。！？!?；;\n]+[”’」』）)]*|\.(?=\s|$))(?:\s*[\[［【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]］】])*")
+_END = re.compile(
+    r"(?:(?:[。！？；;\n]|[!?](?![\w=&/]))+[”’」』）)]*|\.(?=\s|$))(?:\s*[\[［【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]］】])*"
+)
 _MARK = re.compile(r"[\[［【]\s*(\d+(?:\s*[,，、]\s*\d+)*)\s*[\]］】]")
 _NOTHING = re.compile(r"资料不足|insufficient (evidence|information)", re.I)
+_MARKDOWN = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)?|\]\([^)\n]*\)|</?[a-zA-Z!][^<>]{0,400}>|[*_`#|]{1,}|^\s*>+\s*")
+_ADDRESS = re.compile(
+    r"(?:[a-z][a-z\d+.-]{1,20}:/*|www\.)[^\s，。；、（）()《》“”\"'<>\]]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.I
+)
+_LONGEST_CLAIM = 400
+"""Characters of a sentence that is still read; a longer one is not a sentence."""
+
 _WINDOW = 12
 """Sentences of a source around its passages that a model may quote."""
 
@@ -75,10 +84,10 @@ class Writer:
 
     def _proven(self, piece: str) -> Iterator[Sentence]:
         marks = [int(number) for group in _MARK.findall(piece) for number in re.split(r"[,，、]", group)]
-        said = " ".join(_MARK.sub("", piece).split()).strip("*#-•` ")
+        said = plain(_MARK.sub("", piece))
         if not any(c.isalnum() for c in said) or _NOTHING.search(said):
             return
-        sentence = self._sentence(said, marks)
+        sentence = self._sentence(said, marks) if len(said) <= _LONGEST_CLAIM else None
         if sentence is None:
             self.dropped.append(said)
         else:
@@ -95,6 +104,8 @@ class Writer:
         quotes = [self._materials[n].item.text[span.start : span.end] for n, span in chosen]
         lines = [line for number in used for line in self._materials[number].lines]
         known = [name for number in used for name in self._names(number)]
+        if not addresses(said) <= {address for quote in quotes for address in addresses(quote)}:
+            return None
         if not verify(said, quotes, lines=lines, known=known).supported:
             return None
         cited = [self._sources.cite(self._materials[n].item, span.start, span.end) for n, span in chosen]
@@ -118,6 +129,17 @@ class Writer:
             if shares[best] > 0 and spans[best] not in chosen:
                 chosen.append(spans[best])
         return chosen or [spans[0]]
+
+
+def plain(text: str) -> str:
+    """The words of a model's text: no Markdown, no HTML, no invisible characters, one line."""
+    visible = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(_MARKDOWN.sub("", visible).replace("[", "").replace("]", "").split()).strip("-•> ")
+
+
+def addresses(text: str) -> set[str]:
+    """Every web address, other scheme (``javascript:``) and e-mail address in the text."""
+    return {match.group().rstrip(".,;:!?") for match in _ADDRESS.finditer(text)}
 
 
 def _opens(rest: str) -> bool:
