@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from backend import migrations
 from backend.answer.answerer import Answerer
 from backend.answer.modelled import Modelled
-from backend.answer.prompt import load
+from backend.answer.prompt import answer_prompts
 from backend.answer.supervisor import Endpoint, Limits, build_supervisor
 from backend.chat import routes as chat_routes
 from backend.chat.ask import ask
@@ -162,7 +162,7 @@ class Services:
         supervisor = build_supervisor([first, second], limits=limits, max_tokens=settings.chat_max_tokens)
         if supervisor is None:
             return None
-        return Modelled(supervisor, load("answer"), budget=settings.chat_prompt_tokens)
+        return Modelled(supervisor, answer_prompts(), budget=settings.chat_prompt_tokens)
 
     @cached_property
     def desk(self) -> LiveDesk:

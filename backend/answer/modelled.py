@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ from backend.answer.citing import Sources
 from backend.answer.model import ModelFailed
 from backend.answer.prompt import Prompt
 from backend.answer.supervisor import Attempt, Supervisor
-from backend.answer.values import Answer, Piece, Provenance, Question, Sentence
+from backend.answer.values import Answer, Language, Piece, Provenance, Question, Sentence
 from backend.answer.writing import Material, Writer
 
 log = logging.getLogger(__name__)
@@ -57,19 +57,20 @@ class _Told:
 
 
 class Modelled:
-    """Words answers with the supervised models and one prompt."""
+    """Words answers with the supervised models and one prompt for each language."""
 
-    def __init__(self, supervisor: Supervisor, prompt: Prompt, *, budget: int = 6_000) -> None:
+    def __init__(self, supervisor: Supervisor, prompts: Mapping[Language, Prompt], *, budget: int = 6_000) -> None:
         """``budget``: tokens that a prompt may take."""
         self.supervisor = supervisor
-        self._prompt = prompt
+        self._prompts = prompts
         self._budget = budget
         self.fell_back = 0
 
     @property
     def version(self) -> str:
-        """What words the answers: the models in their order, and the prompt."""
-        return "+".join([*(model.name for model in self.supervisor.models), self._prompt.name])
+        """What words the answers: the models in their order, and the prompts."""
+        prompts = sorted(prompt.name for prompt in self._prompts.values())
+        return "+".join([*(model.name for model in self.supervisor.models), *prompts])
 
     async def stream(self, question: Question, extractive: Answer, dossier: Dossier) -> AsyncIterator[Piece | Answer]:
         """The pieces of the answer and then the answer; never fails because of a model."""
@@ -94,7 +95,7 @@ class Modelled:
         await self.supervisor.close()
 
     async def _written(self, question: Question, dossier: Dossier, told: _Told) -> AsyncIterator[Piece]:
-        messages = self._prompt.messages(
+        messages = self._prompts[question.language].messages(
             question=question.text,
             evidence=[one.text() for one in dossier.materials],
             member=dossier.sources.name(question.member) if question.member else "",
@@ -112,6 +113,8 @@ class Modelled:
                 for sentence in await asyncio.to_thread(_taken, writer.feed, chunk):
                     if text := told.take(sentence, mark):
                         yield Piece(name="delta", payload={"text": text})
+                if writer.hopeless:
+                    break
         for sentence in await asyncio.to_thread(_taken, writer.finish):
             if text := told.take(sentence, mark):
                 yield Piece(name="delta", payload={"text": text})
@@ -119,13 +122,14 @@ class Modelled:
             log.info("%s: %d sentences without support were dropped", told.model, len(writer.dropped))
 
     def _worded(self, question: Question, base: Answer, told: _Told) -> Answer:
+        prompt = self._prompts[question.language].name
         mark = "" if question.language == "zh" else " "
         return base.model_copy(
             update={
                 "mode": "model",
                 "text": mark.join(sentence.text for sentence in told.said),
                 "sentences": tuple(told.said),
-                "provenance": Provenance(prompt=self._prompt.name, model=told.model, snapshot=base.provenance.snapshot),
+                "provenance": Provenance(prompt=prompt, model=told.model, snapshot=base.provenance.snapshot),
             }
         )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import backend
+from backend.answer.values import Language
 from backend.core.errors import ConfigurationError
 
 DIRECTORY = Path(backend.__file__).parents[1] / "prompts"
@@ -43,7 +44,7 @@ class Prompt:
         fenced = "\n".join(
             f"<{fence} 编号={number}>\n{text}\n</{fence}>" for number, text in enumerate(kept, start=1) if text
         )
-        parts = {"member": as_data(member) or "未知", "fence": fence, "evidence": fenced, "question": as_data(question)}
+        parts = {"member": as_data(member) or "-", "fence": fence, "evidence": fenced, "question": as_data(question)}
         filled = re.sub(r"\{(member|fence|evidence|question)\}", lambda match: parts[match.group(1)], self.user)
         return [("system", self.system), ("user", filled)]
 
@@ -97,3 +98,8 @@ def load(name: str, directory: Path = DIRECTORY) -> Prompt:
         raise ConfigurationError(f"the prompt {path.name} needs a '# system' and a '# user' part")
     version = hashlib.sha256(text.encode()).hexdigest()[:8]
     return Prompt(name=f"{name}@{version}", system=found["system"], user=found["user"])
+
+
+def answer_prompts(directory: Path = DIRECTORY) -> dict[Language, Prompt]:
+    """The prompt that words answers, in each language that readers ask in."""
+    return {"zh": load("answer", directory), "en": load("answer-en", directory)}

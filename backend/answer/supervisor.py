@@ -152,8 +152,8 @@ class Supervisor:
                 if begun or pause is None:
                     raise
             finally:
-                if not settled:
-                    breaker.left()
+                if not settled:  # the caller has left: a model that had begun to speak is well
+                    (breaker.succeeded if begun else breaker.left)()
             await asyncio.sleep(pause)
         raise ModelFailed(f"{model.name}: given up")
 
@@ -191,15 +191,13 @@ class Supervisor:
         try:
             while True:
                 left = until - time.monotonic()
-                if left <= 0:
-                    raise ModelFailed(f"{model.name}: took longer than {self.limits.whole} s", temporary=False)
                 try:
-                    chunk = await asyncio.wait_for(anext(stream), min(wait, left))
+                    chunk = await asyncio.wait_for(anext(stream), max(0.0, min(wait, left)))
                 except StopAsyncIteration:
                     return
                 except TimeoutError as error:
-                    silence = f"{model.name}: silent for {min(wait, left):.1f} s"
-                    raise ModelFailed(silence, temporary=False) from error
+                    late = f"silent for {wait} s" if wait < left else f"took longer than {self.limits.whole} s"
+                    raise ModelFailed(f"{model.name}: {late}", temporary=False) from error
                 wait = self.limits.stall
                 yield chunk
         finally:

@@ -30,6 +30,12 @@ _ADDRESS = re.compile(
 _LONGEST_CLAIM = 400
 """Characters of a sentence that is still read; a longer one is not a sentence."""
 
+_PATIENCE = 4
+"""Sentences without support, more than those with it, after which a model is not listened to any longer."""
+
+_MOST = 12
+"""Sentences of an answer at most; the prompt asks for five."""
+
 _WINDOW = 12
 """Sentences of a source around its passages that a model may quote."""
 
@@ -64,7 +70,14 @@ class Writer:
         self._materials = {sources.number(one.item): one for one in materials}
         self._sources = sources
         self._buffer = ""
+        self._said: set[str] = set()
         self.dropped: list[str] = []
+
+    @property
+    def hopeless(self) -> bool:
+        """Has the model said so much without support, without an end or in all, that the rest is not worth a wait?"""
+        astray = len(self.dropped) >= _PATIENCE + len(self._said) or len(self._buffer) > 2 * _LONGEST_CLAIM
+        return astray or len(self._said) >= _MOST
 
     def feed(self, text: str) -> Iterator[Sentence]:
         """Proven sentences that ``text`` completes. A mark may follow its full stop, so the last one waits."""
@@ -88,9 +101,10 @@ class Writer:
         if not any(c.isalnum() for c in said) or _NOTHING.search(said):
             return
         sentence = self._sentence(said, marks) if len(said) <= _LONGEST_CLAIM else None
-        if sentence is None:
+        if sentence is None or said in self._said:
             self.dropped.append(said)
-        else:
+        elif len(self._said) < _MOST:
+            self._said.add(said)
             yield sentence
 
     def _sentence(self, said: str, marks: Sequence[int]) -> Sentence | None:

@@ -16,7 +16,7 @@ from backend.answer.answerer import Answerer
 from backend.answer.intent import read
 from backend.answer.model import retry_after
 from backend.answer.modelled import Modelled
-from backend.answer.prompt import fitted, load, tokens
+from backend.answer.prompt import answer_prompts, fitted, tokens
 from backend.answer.supervisor import Breaker, Endpoint, Limits, build_supervisor
 from backend.answer.thinking import Thinking
 from backend.answer.values import Answer, Piece, Question
@@ -51,7 +51,7 @@ def with_model(engine: SearchEngine, server: OpenAIServer, *, fallback: str = ""
     endpoints = [Endpoint(model=name, base_url=server.url, api_key="k") for name in ("openai:first", fallback)]
     supervisor = build_supervisor(endpoints, limits=limits)
     assert supervisor is not None
-    modelled = Modelled(supervisor, load("answer"))
+    modelled = Modelled(supervisor, answer_prompts())
     OPENED.append(Answerer(engine, names=lambda code: NAMES.get(code, ""), modelled=modelled))
     return OPENED[-1]
 
@@ -222,9 +222,22 @@ async def test_a_huge_token_is_cut(engine: SearchEngine, server: OpenAIServer) -
     assert time.monotonic() - started < LIMITS.whole
 
 
+async def test_a_model_without_support_or_that_repeats_itself_is_not_listened_to_for_long(
+    engine: SearchEngine, server: OpenAIServer
+) -> None:
+    patient = Limits(characters=10_000_000, whole=20)
+    for said, mode in (("", "extractive"), (GOOD, "model")):
+        server.say(said, faults=["endless"])
+        answer, _ = await run(with_model(engine, server, limits=patient))
+        assert answer.mode == mode
+    server.say(GOOD * 200)
+    answer, _ = await run(with_model(engine, server, limits=patient))
+    assert answer.text == "水库的设计者是王大明。青山水库建成于1958年。"
+
+
 async def test_leaving_hangs_up_on_the_model(engine: SearchEngine, server: OpenAIServer) -> None:
-    server.say(GOOD, faults=["endless"])
-    task = asyncio.create_task(run(with_model(engine, server, limits=Limits(characters=10_000_000, whole=20))))
+    server.say(GOOD, faults=["slow_reasoning"], pause=15)
+    task = asyncio.create_task(run(with_model(engine, server, limits=Limits(whole=20))))
     for _ in range(250):
         if server.calls():
             break
@@ -323,7 +336,7 @@ def test_evidence_is_cut_to_fit_and_keeps_its_numbers(evidence: list[str], room:
 async def test_a_long_dossier_is_cut_to_the_budget(engine: SearchEngine, server: OpenAIServer) -> None:
     server.say(GOOD)
     await run(with_model(engine, server))
-    prompt = load("answer")
+    prompt = answer_prompts()["zh"]
     long = prompt.messages(question="问" * 50, evidence=["甲" * 100 + "\n" + "乙" * 3000] * 6, member="", budget=1_500)
     assert sum(tokens(text) for _, text in long) < 1_500 + 100
     assert "甲" * 100 in long[1][1]
