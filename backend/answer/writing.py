@@ -22,6 +22,7 @@ _END = re.compile(
     r"(?:(?:[。！？；;\n]|[!?](?![\w=&/]))+[”’」』）)]*|\.(?=\s|$))(?:\s*[\[［【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]］】])*"
 )
 _MARK = re.compile(r"[\[［【]\s*(\d+(?:\s*[,，、]\s*\d+)*)\s*[\]］】]")
+_COMPLETE = re.compile(_END.pattern + "|" + _MARK.pattern)
 _NOTHING = re.compile(r"资料不足|insufficient (evidence|information)", re.I)
 _MARKDOWN = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)?|\]\([^)\n]*\)|</?[a-zA-Z!][^<>]{0,400}>|[*_`#|]{1,}|^\s*>+\s*")
 _ADDRESS = re.compile(
@@ -91,9 +92,10 @@ class Writer:
             yield from self._proven(piece)
 
     def finish(self) -> Iterator[Sentence]:
-        """What is left when the model has ended."""
-        piece, self._buffer = self._buffer, ""
-        yield from self._proven(piece)
+        """What is left when the model has ended: nothing, when it was cut off in the middle of a sentence."""
+        piece, self._buffer = self._buffer.rstrip(), ""
+        if any(match.end() == len(piece) for match in _COMPLETE.finditer(piece)):
+            yield from self._proven(piece)
 
     def _proven(self, piece: str) -> Iterator[Sentence]:
         marks = [int(number) for group in _MARK.findall(piece) for number in re.split(r"[,，、]", group)]
