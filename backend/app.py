@@ -14,6 +14,7 @@ from fastapi_swagger import patch_fastapi
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 import backend
+from backend.chat.metrics import ChatMetrics
 from backend.composition import Services
 from backend.core.errors import LianwenError, NotReady
 from backend.core.http import Gate, install_error_handlers
@@ -35,6 +36,10 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         _warm(services)
+        if (
+            not services.settings.redis_url
+        ):  # the only process: whatever is still being answered was left by another life
+            services.chat.recover()
         embedded = InProcess(services) if not services.settings.database_url else None
         if embedded:
             embedded.start()
@@ -61,6 +66,7 @@ def create_app(services: Services) -> FastAPI:
         trusted_proxies=services.trusted_proxies,
     )
     registry = CollectorRegistry()
+    registry.register(ChatMetrics(services.chat))
     install_error_handlers(app)
     patch_fastapi(app, docs_url="/docs", redirect_from_root_to_docs=False)
     for router in services.routers():

@@ -23,6 +23,7 @@ from backend.answer.prompt import answer_prompts
 from backend.answer.supervisor import Endpoint, Limits, build_supervisor
 from backend.chat import routes as chat_routes
 from backend.chat.ask import ask
+from backend.chat.cache import AnswerCache, InProcessCache, RedisCache
 from backend.chat.turn import Chat
 from backend.consortium import routes as consortium_routes
 from backend.consortium import staff
@@ -176,7 +177,16 @@ class Services:
             answerer=self.answerer,
             requests=ChatRequests(RequestProgress(self.database)),
             desk=self.desk,
+            cache=self._answer_cache(),
         )
+
+    def _answer_cache(self) -> AnswerCache | None:
+        capacity = self.settings.answer_cache
+        if capacity == 0:
+            return None
+        if self.settings.redis_url:
+            return RedisCache(self.settings.redis_url, capacity)
+        return InProcessCache(capacity)
 
     @cached_property
     def branch_directory(self) -> Branches:

@@ -284,7 +284,7 @@ async def test_after_its_rest_a_model_is_probed_by_one_question_and_used_again(
     server.say(GOOD, faults=["http_500"])
     answerer = with_model(engine, server)
     await run(answerer)
-    modelled = answerer._modelled
+    modelled = answerer.modelled
     assert modelled is not None
     assert modelled.supervisor.states() == {"openai:first": "open"}
     modelled.supervisor.breaker(0)._until = 0.0
