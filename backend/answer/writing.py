@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.answer.citing import Sources
+from backend.answer.instructions import for_readers, speaks_to_machines
 from backend.answer.items import holding_lines
 from backend.answer.sentences import Span, split
 from backend.answer.values import Language, Sentence
@@ -51,12 +52,13 @@ class Material:
 
     def text(self) -> str:
         quotes = [self.item.text[span.start : span.end] for span in self.spans]
-        return "\n".join([f"《{self.item.title}》", *quotes, *self.lines])
+        facts = [line for line in (f"《{self.item.title}》", *self.lines) if not speaks_to_machines(line)]
+        return "\n".join([*facts[:1], *quotes, *facts[1:]])
 
 
 def material(item: Any, spans: Sequence[Span], sources: Sources, language: Language) -> Material:
-    """What may be quoted of ``item``: the given spans, or its first sentences."""
-    chosen = list(spans) or split(item.text)[:_WINDOW]
+    """What may be quoted of ``item``: the given spans, or its first sentences; never what speaks to machines."""
+    chosen = for_readers(item.text, list(spans) or split(item.text)[:_WINDOW])
     return Material(
         item=item,
         spans=tuple(sorted(set(chosen), key=lambda span: span.start)[:_WINDOW]),
@@ -130,7 +132,8 @@ class Writer:
     def _names(self, number: int) -> list[str]:
         item = self._materials[number].item
         owner = str(item.metadata.get("member") or "")
-        return [item.title, "馆藏", *([self._sources.name(owner)] if owner else [])]
+        title = [] if speaks_to_machines(item.title) else [item.title]
+        return [*title, "馆藏", *([self._sources.name(owner)] if owner else [])]
 
     def _quotations(self, said: str, numbers: Sequence[int]) -> list[tuple[int, Span]]:
         """For each clause the span that holds most of it."""
