@@ -26,6 +26,8 @@ export interface Source {
 export interface Citation {
   readonly source: number;
   readonly quote: string;
+  /** Where in the source, as a person would look it up: 第 12 页, 4.3 条. */
+  readonly locator?: string | null;
   readonly start: number;
   readonly end: number;
 }
@@ -112,5 +114,8 @@ export interface Handoff {
 export interface Conversation {
   readonly id: string;
   readonly turns: readonly Turn[];
+  /** The last question when it has no answer: still being answered, or failed. */
+  readonly open?: { readonly id: string; readonly question: string; readonly state: string } | null;
+  readonly feedback?: Readonly<Record<string, boolean>>;
   readonly handoff?: Handoff | null;
 }

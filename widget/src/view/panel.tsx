@@ -47,7 +47,8 @@ export function Panel({ session, state, strings, base, heading, close }: PanelPr
     session, strings, base,
     request: (target) => setPage({ name: "form", target }),
     handoff: () => void session.handoff().catch(setProblem),
-    ask: send,
+    ask: (text) => { log.current?.focus({ preventScroll: true }); send(text); },
+    again: (turn) => { log.current?.focus({ preventScroll: true }); void session.again(turn); },
   }), [session, strings, base, send]);
   const back = useCallback(() => setPage(TALK), []);
   const shownProblem = problem ?? (state.turns.at(-1)?.phase === "failed" ? null : state.problem);
