@@ -19,10 +19,11 @@ class History:
         self._desk = desk
 
     def conversation(self, conversation_id: str, visitor: Visitor) -> dict[str, Any]:
-        """``{id, turns, open, feedback, handoff}``.
+        """``{id, turns, times, open, feedback, handoff}``.
 
         ``open`` is the last question when it has no answer (``{id, question, state}``): its stream can be followed
-        while it is ``running``. ``feedback`` maps turn ids to whether they helped.
+        while it is ``running``. ``feedback`` maps turn ids to whether they helped, ``times`` to when they
+        were asked: a page sets the talk with a librarian between them.
 
         :raises NotFound: for anybody else.
         """
@@ -33,6 +34,7 @@ class History:
         return {
             "id": conversation_id,
             "turns": [row.answer for row in rows if row.answer is not None],
+            "times": {row.id: row.created_at.isoformat() for row in rows},
             "open": _open(rows[-1]) if rows else None,
             "feedback": said,
             "handoff": self._desk.state(conversation_id),

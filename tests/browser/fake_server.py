@@ -69,6 +69,7 @@ class World:
     resumed: list[str] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     handoff: dict[str, Any] | None = None
+    closed: bool = False
     open: dict[str, Any] | None = None
     helpful: dict[str, bool] = field(default_factory=dict)
     streams: int = 0
@@ -268,6 +269,9 @@ def desk(app: FastAPI, world: World) -> None:
                 for message in world.messages[sent:]:
                     yield block(sent + 2, "message", message)
                     sent += 1
+                if world.closed:
+                    yield block(sent + 2, "handoff", {"state": "closed"})
+                    return
                 await asyncio.sleep(0.02)
         finally:
             world.streams -= 1

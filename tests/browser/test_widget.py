@@ -567,3 +567,34 @@ def test_what_a_librarian_writes_is_words_and_is_not_missed_while_nobody_listens
     expect(host.locator(".said p").last).to_have_text(HOSTILE)
     assert host.evaluate("window.hacked") is None
     assert host.locator("lianwen-chat img, lianwen-chat script").count() == 0
+
+
+def test_what_is_asked_after_a_librarian_has_finished_stands_below_that_talk(host: Page, world: World) -> None:
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    host.get_by_role("button", name="联系馆员").click()
+    world.messages.append({"id": "m-1", "author": "librarian", "name": "值班馆员", "text": "已为您预约"})
+    expect(host.locator(".said").last).to_contain_text("已为您预约")
+    world.closed = True
+    expect(host.locator(".desk-state")).to_contain_text("馆员已结束")
+    ask(host, "外馆的书怎么借？")
+    answered(host, 1)
+    order = host.locator(".log > *").evaluate_all("nodes => nodes.map(node => node.className)")
+    assert order == ["turn", "desk", "turn"]
+
+
+def test_a_librarians_word_is_told_on_the_launcher_while_the_panel_is_closed(host: Page, world: World) -> None:
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    host.get_by_role("button", name="联系馆员").click()
+    expect(host.locator(".desk-state")).to_be_visible()
+    host.keyboard.press("Escape")
+    world.messages.append({"id": "m-1", "author": "librarian", "name": "值班馆员", "text": "已为您预约"})
+    launcher = host.locator(".launcher")
+    expect(launcher).to_have_text("馆员回复了您")
+    launcher.click()
+    expect(host.locator(".said").last).to_contain_text("已为您预约")
+    host.keyboard.press("Escape")
+    expect(launcher).to_have_text("咨询图书馆")

@@ -10,13 +10,15 @@ export interface State {
   readonly turns: readonly TurnView[];
   readonly messages: readonly Message[];
   readonly handoff: Handoff | null;
+  /** How many turns stand before the talk with the librarian. */
+  readonly handedAfter: number;
   /** The stream is cut and being resumed. */
   readonly lost: boolean;
   readonly problem: unknown;
   readonly ready: boolean;
 }
 
-const EMPTY: State = { turns: [], messages: [], handoff: null, lost: false, problem: null, ready: false };
+const EMPTY: State = { turns: [], messages: [], handoff: null, handedAfter: 0, lost: false, problem: null, ready: false };
 const FRAME_MS = 33;
 
 export class Session {
@@ -61,6 +63,7 @@ export class Session {
         turns: [...kept.turns.map((turn) => this.#known(turn.id) ?? fromTurn(turn, kept.feedback?.[turn.id] ?? null)), ...open],
         handoff: kept.handoff ?? null,
         messages: kept.handoff?.messages ?? [],
+        handedAfter: kept.turns.filter((turn) => !later(kept.times?.[turn.id], kept.handoff?.opened_at)).length,
         ready: true,
         problem: null,
       });
@@ -173,7 +176,7 @@ export class Session {
   async handoff(): Promise<void> {
     if (this.#conversation === null) return;
     const handoff = await this.service.handoff(this.#conversation);
-    this.#set({ handoff, messages: handoff.messages ?? this.state.messages, problem: null });
+    this.#set({ handoff, messages: handoff.messages ?? this.state.messages, handedAfter: this.withLibrarian ? this.state.handedAfter : this.state.turns.length, problem: null });
     this.memory.update({ conversation: this.#conversation });
     this.#listen();
   }
@@ -297,4 +300,8 @@ export class Session {
 /** Headers that ask for a stream after the event with this id; "" for all of it. */
 function after(lastEvent: string): Record<string, string> {
   return { Accept: "text/event-stream", ...(lastEvent ? { "Last-Event-ID": lastEvent } : {}) };
+}
+
+function later(moment: string | undefined, than: string | null | undefined): boolean {
+  return Boolean(moment && than) && Date.parse(moment ?? "") > Date.parse(than ?? "");
 }

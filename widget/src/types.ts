@@ -106,6 +106,7 @@ export interface Message {
 
 export interface Handoff {
   readonly state: string;
+  readonly opened_at?: string | null;
   readonly position?: number | null;
   readonly librarian?: string | null;
   readonly messages?: readonly Message[];
@@ -117,5 +118,6 @@ export interface Conversation {
   /** The last question when it has no answer: still being answered, or failed. */
   readonly open?: { readonly id: string; readonly question: string; readonly state: string } | null;
   readonly feedback?: Readonly<Record<string, boolean>>;
+  readonly times?: Readonly<Record<string, string>>;
   readonly handoff?: Handoff | null;
 }

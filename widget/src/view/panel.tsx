@@ -68,10 +68,7 @@ export function Panel({ session, state, strings, base, heading, close }: PanelPr
         <div class="talk" hidden={page.name !== "talk"}>
           <div class="log" ref={log} tabIndex={0} role="region" aria-label={heading}>
             {state.turns.length === 0 && state.ready && <Welcome />}
-            {state.turns.map((turn, index) => (
-              <TurnArticle key={turn.key} turn={turn} last={index === state.turns.length - 1} problem={turn.phase === "failed" ? state.problem : null} />
-            ))}
-            <Desk state={state} />
+            {talk(state)}
           </div>
           {away.is && <button type="button" class="latest" onClick={away.reset}><Icon name="down2" />{strings.newMessages}</button>}
           <div class="status" role="status">
@@ -89,6 +86,15 @@ export function Panel({ session, state, strings, base, heading, close }: PanelPr
       </div>
     </Surrounding.Provider>
   );
+}
+
+/** Turns, and the talk with a librarian where it took place. */
+function talk(state: Session["state"]): JSX.Element[] {
+  const turns = state.turns.map((turn, index) => (
+    <TurnArticle key={turn.key} turn={turn} last={index === state.turns.length - 1} problem={turn.phase === "failed" ? state.problem : null} />
+  ));
+  const at = Math.min(state.handedAfter, turns.length);
+  return [...turns.slice(0, at), <Desk key="desk" state={state} />, ...turns.slice(at)];
 }
 
 function Welcome(): JSX.Element {
