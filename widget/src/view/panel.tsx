@@ -122,11 +122,11 @@ function Desk({ state }: { state: Session["state"] }): JSX.Element | null {
         const { strings } = around;
         const words = handoff.state === "closed" ? strings.handoffClosed
           : handoff.state === "open" ? strings.handoffOpen(handoff.librarian ?? "") : strings.handoffWaiting;
+        const place = handoff.state === "waiting" && handoff.position ? ` ${strings.handoffPosition(handoff.position)}` : "";
+        const how = <p key="state" class="desk-state"><Icon name="person" />{words}{place}</p>;
+        const said = state.messages.map((message) => <Said key={message.id} message={message} strings={strings} />);
         return (
-          <section class="desk" aria-label={strings.handoff}>
-            <p class="desk-state"><Icon name="person" />{words}{handoff.state === "waiting" && handoff.position ? ` ${strings.handoffPosition(handoff.position)}` : ""}</p>
-            {state.messages.map((message) => <Said key={message.id} message={message} strings={strings} />)}
-          </section>
+          <section class="desk" aria-label={strings.handoff}>{handoff.state === "closed" ? [...said, how] : [how, ...said]}</section>
         );
       }}
     </Surrounding.Consumer>
