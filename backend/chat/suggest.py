@@ -21,7 +21,7 @@ from backend.core.errors import LianwenError
 
 log = logging.getLogger(__name__)
 
-WAIT = 0.25
+WAIT = 0.12
 REMEMBERED = 5_000
 WAITING = 24
 """Suggestions that may wait to be proven; more are left out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from backend.chat import store, telling, turn
+from backend.chat import routes, store, telling, turn
 from backend.chat.models import Conversation
 from backend.chat.turn import Chat
 from backend.core.db import Base, Database, now
@@ -245,4 +245,36 @@ async def test_an_abandoned_stream_is_forgotten_and_can_still_be_told(
     reader.last = 3
     await read(chat, ids[0], reader)
     assert reader.text == "甲。乙。"
+    await chat.close()
+
+
+async def test_a_quiet_stream_is_kept_alive(database: Database) -> None:
+    assert routes.HEARTBEAT == 15.0
+    chat = chat_of(database, InProcessBus(), ScriptedAnswerer(["甲。"], pause=0.5))
+    started = chat.start(caller(), QUESTION)
+    chat.launch(started, caller())
+    told = [event async for event in chat.telling.events(started.turn_id, idle=0.1)]
+    assert told.count(None) >= 2
+    assert [event.name for event in told if event][-1] == "done"
+    quiet = (part async for part in routes._encoded(iterated([None])))
+    assert [part async for part in quiet] == [b": heartbeat\n\n"]
+    await chat.close()
+
+
+async def iterated(events: list[Any]) -> AsyncIterator[Any]:
+    for event in events:
+        yield event
+
+
+async def test_a_reader_who_does_not_read_holds_nothing_up(database: Database) -> None:
+    chat = chat_of(database, InProcessBus(), ScriptedAnswerer([f"第{n}句。" for n in range(300)]))
+    started = chat.start(caller(), QUESTION)
+    chat.launch(started, caller())
+    slow = chat.telling.events(started.turn_id)
+    assert await anext(slow) is not None
+    reader = Reader()
+    await read(chat, started.turn_id, reader)
+    assert reader.turn is not None
+    rest = [event async for event in slow if event]
+    assert "".join(str(event.payload["text"]) for event in rest if event.name == "delta") == reader.text
     await chat.close()

@@ -109,3 +109,44 @@ async def test_operators_see_what_the_chat_does(client: httpx.AsyncClient, chat:
     assert 'lianwen_answer_cache_total{outcome="hit"} 2.0' in told
     assert 'lianwen_answer_cache_total{outcome="miss"} 1.0' in told
     assert "lianwen_turns_running 0.0" in told
+
+
+async def test_a_stranger_can_do_nothing_with_anothers_conversation(
+    client: httpx.AsyncClient, tokens: VisitorTokens
+) -> None:
+    turn = await ask(client, "青山水库什么时候建成")
+    conversation_id = turn["conversation_id"]
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("GET", f"turns/{turn['id']}", {}),
+        ("GET", f"turns/{turn['id']}/events", {}),
+        ("POST", f"turns/{turn['id']}/stop", {}),
+        ("POST", f"turns/{turn['id']}/feedback", {"helpful": False}),
+        ("POST", "turns", {"question": "谢谢", "conversation_id": conversation_id}),
+        ("POST", "turns", {"regenerate": turn["id"]}),
+        ("GET", f"conversations/{conversation_id}", {}),
+        ("GET", f"conversations/{conversation_id}/events", {}),
+        ("POST", f"conversations/{conversation_id}/handoff", {}),
+        ("POST", f"conversations/{conversation_id}/messages", {"text": "喂"}),
+    ]
+    for method, path, body in calls:
+        for headers, status in ((bearer(tokens, "v_stranger"), 404), ({"Authorization": ""}, 401)):
+            response = await client.request(method, f"/api/chat/{path}", json=body, headers=headers)
+            assert response.status_code == status, (method, path)
+            assert "1958" not in response.text
+    kept = await conversation(client, turn)
+    assert kept["turns"] == [turn]
+    assert kept["feedback"] == {}
+
+
+async def test_an_expired_token_keeps_the_conversation_when_it_is_renewed(
+    client: httpx.AsyncClient, chat: Chat, tokens: VisitorTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = await ask(client, "青山水库什么时候建成")
+    path = f"/api/chat/conversations/{turn['conversation_id']}"
+    monkeypatch.setattr(tokens, "_ttl", -1)
+    expired = await client.get(path)
+    assert (expired.status_code, expired.json()["error"]["code"]) == (401, "token_expired")
+    monkeypatch.undo()
+    known = tokens.read(client.headers["Authorization"].removeprefix("Bearer "), max_age=7 * 86_400)
+    renewed = await client.get(path, headers=bearer(tokens, known.id))
+    assert [kept["id"] for kept in renewed.json()["turns"]] == [turn["id"]]
