@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from sqlalchemy import update
 from backend.chat import routes, store, telling, turn
 from backend.chat.models import Conversation
 from backend.chat.turn import Chat
-from backend.core.db import Base, Database, now
+from backend.core.db import Database, now
 from backend.core.errors import Conflict
 from backend.core.events import EventBus, InProcessBus, RedisBus
 from tests.chat.conftest import caller
@@ -38,14 +37,6 @@ bounded = settings(
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telling, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(turn, "RENEW_SECONDS", 0.05)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'chat.sqlite3'}")
-    Base.metadata.create_all(made.engine)
-    yield made
-    made.close()
 
 
 class Buses:
