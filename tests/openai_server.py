@@ -7,6 +7,7 @@ last for all that follow; :data:`FAULTS` says what each does. ``server.calls()``
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -36,6 +37,11 @@ FAULTS = {
     "reasoning": "DeepSeek's reasoning_content before the text",
     "slow_reasoning": "reasoning_content for `pause` seconds, always alive, then the text",
     "error_event": "an error object as an event in the middle of a 200 stream",
+    "comments": "heartbeats for `pause` seconds and never an event",
+    "gzip_bomb": "a compressed stream that is a thousand times larger inside",
+    "redirect": "302 to another path of itself, which answers well",
+    "surrogates": "half of a character, and control characters, in each token",
+    "odd_content": "numbers, lists and nulls where text belongs",
     "retry_0": "429 with Retry-After: 0",
     "retry_60": "429 with Retry-After: 60",
     "retry_date": "503 with Retry-After as a date of the past",
@@ -90,6 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(status, error, {"retry-after": after})
         elif fault == "wrong_type":
             self._send(200, b"<html><body>Welcome to nginx</body></html>", "text/html", {})
+        elif fault == "redirect" and self.path != "/elsewhere":
+            self._send(302, b"", "text/plain", {"location": "/elsewhere"})
+        elif fault == "gzip_bomb":
+            bomb = gzip.compress(b'data: {"choices": [{"delta": {"content": "' + b"a" * 64_000_000)
+            self._send(200, bomb, "text/event-stream", {"content-encoding": "gzip"})
         elif fault == "not_streamed":
             message = {"role": "assistant", "content": _State.text}
             self._json(200, {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
@@ -123,6 +134,16 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "malformed_sse":
             self.wfile.write(b"<<<\n\nid 7 data\n:\n\ndata\n\nevent: x\ndata: 7\n\ndata: [1,2]\n\n")
             return False
+        elif fault == "comments":
+            until = time.monotonic() + _State.pause
+            while time.monotonic() < until:
+                self.wfile.write(b": still here\n\n")
+                self.wfile.flush()
+                time.sleep(0.05)
+            return False
+        elif fault == "odd_content":
+            for content in (7, None, [{"type": "text", "text": 9}], {"a": 1}, True):
+                self._chunk({"content": content})
         elif fault == "endless_line":
             self.wfile.write(b'data: {"choices": [{"delta": {"content": "')
             while True:
@@ -157,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault == "error_event" and number == half:
                 self.wfile.write(b'data: {"error": {"message": "injected", "type": "server_error"}}\n\n')
                 return False
-            self._chunk({"content": piece})
+            self._chunk({"content": f"\ud800{piece}\x00\x1b" if fault == "surrogates" else piece})
         while fault == "endless":
             self._chunk({"content": "没完没了地说下去，"})
         return True
@@ -165,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> None:
         choice = {"index": 0, "delta": {"role": "assistant", **delta}, "finish_reason": finish}
         body = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "fake", "choices": [choice]}
-        self.wfile.write(f"data: {json.dumps(body, ensure_ascii=False)}\n\n".encode())
+        self.wfile.write(f"data: {json.dumps(body)}\n\n".encode())
         self.wfile.flush()
 
     def _json(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:

@@ -66,7 +66,9 @@ class LangChainModel:
         self._client: httpx.AsyncClient | None = None
         if name.startswith("openai:"):
             # LangChain would share one client among all models and event loops of the process
-            self._client = httpx.AsyncClient(timeout=timeout, transport=_Bounded())
+            self._client = httpx.AsyncClient(
+                timeout=timeout, transport=_Bounded(), headers={"accept-encoding": "identity"}
+            )
             options["http_async_client"] = self._client
         if base_url:
             options["base_url"] = base_url
@@ -120,10 +122,13 @@ def _is_date(text: str) -> bool:
 
 
 class _Bounded(httpx.AsyncHTTPTransport):
-    """Hangs up on a response that never ends, also where no line of it does."""
+    """Hangs up on a response that never ends, also where no line of it does, and on one whose size is hidden."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await super().handle_async_request(request)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            await response.aclose()
+            raise httpx.RemoteProtocolError("a compressed response, which nobody asked for")
         response.stream = _BoundedStream(cast(httpx.AsyncByteStream, response.stream))
         return response
 
