@@ -6,6 +6,7 @@ used, so that a command that only adds a member never loads a model.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -164,6 +165,23 @@ class Services:
         if supervisor is None:
             return None
         return Modelled(supervisor, answer_prompts(), budget=settings.chat_prompt_tokens)
+
+    def try_model(self) -> str:
+        """What the configured chat model says, asked once.
+
+        :raises ModelFailed: when it says nothing; :raises ConfigurationError: when there is no such model.
+        """
+        modelled = self._modelled()
+        if modelled is None:
+            return "none: answers are extractive"
+
+        async def asked(model: Modelled) -> str:
+            try:
+                return await model.speaks()
+            finally:
+                await model.close()
+
+        return asyncio.run(asked(modelled))
 
     @cached_property
     def desk(self) -> LiveDesk:

@@ -72,6 +72,20 @@ class Modelled:
         prompts = sorted(prompt.name for prompt in self._prompts.values())
         return "+".join([*(model.name for model in self.supervisor.models), *prompts])
 
+    async def speaks(self) -> str:
+        """What it says to a word that needs no evidence: for checks of the settings.
+
+        :raises ModelFailed: naming what the last model failed of.
+        """
+        said, model = "", ""
+        async with aclosing(self.supervisor.stream([("user", "请只回答：好。")])) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, Attempt):
+                    said, model = "", chunk.model
+                else:
+                    said += chunk
+        return f"{model}: {said.strip()[:40]}"
+
     async def stream(self, question: Question, extractive: Answer, dossier: Dossier) -> AsyncIterator[Piece | Answer]:
         """The pieces of the answer and then the answer; never fails because of a model."""
         base = extractive.model_copy(update={"sources": dossier.sources.listed()})

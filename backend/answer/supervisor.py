@@ -110,16 +110,17 @@ class Supervisor:
 
         :raises ModelFailed: when no model finished.
         """
-        until = time.monotonic() + self.limits.whole
+        until, why = time.monotonic() + self.limits.whole, "none was asked: their breakers are open"
         for place, model in enumerate(self.models):
             async with aclosing(self._tries(place, model, messages, until)) as values:
                 try:
                     async for value in values:
                         yield value
-                except ModelFailed:
+                except ModelFailed as error:
+                    why = error.message
                     continue
                 return
-        raise ModelFailed("no chat model finished an answer")
+        raise ModelFailed(f"no chat model finished an answer; {why}")
 
     async def close(self) -> None:
         """Release the connections of every model."""
@@ -155,11 +156,11 @@ class Supervisor:
                 if not settled:  # the caller has left: a model that had begun to speak is well
                     (breaker.succeeded if begun else breaker.left)()
             await asyncio.sleep(pause)
-        raise ModelFailed(f"{model.name}: given up")
+        raise ModelFailed(f"{model.name}: given up, its breaker is {breaker.state}")
 
     def _pause(self, error: ModelFailed, number: int, began: float, until: float) -> float | None:
         """Seconds until the next try; None when another try is of no use or would keep the reader waiting."""
-        if not error.temporary:
+        if not error.temporary or number + 1 >= self.limits.tries:
             return None
         pause = error.retry_after if error.retry_after is not None else self.limits.retry_pause * 2**number
         pause *= random.uniform(1.0, 1.2)

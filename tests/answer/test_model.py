@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from backend.answer.answerer import Answerer
 from backend.answer.intent import read
-from backend.answer.model import retry_after
+from backend.answer.model import ModelFailed, retry_after
 from backend.answer.modelled import Modelled
 from backend.answer.prompt import answer_prompts, fitted, tokens
 from backend.answer.supervisor import Breaker, Endpoint, Limits, build_supervisor
@@ -240,6 +240,21 @@ async def test_a_model_without_support_or_that_repeats_itself_is_not_listened_to
     server.say(GOOD * 200)
     answer, _ = await run(with_model(engine, server, limits=patient))
     assert answer.text == "水库的设计者是王大明。青山水库建成于1958年。"
+
+
+async def test_a_check_of_the_settings_says_what_is_wrong(engine: SearchEngine, server: OpenAIServer) -> None:
+    for fault, told in (
+        ("none", "openai:first: 好"),
+        ("http_401", "AuthenticationError 401"),
+        ("wrong_type", "cut off"),
+    ):
+        server.say("好", faults=[fault])
+        modelled = with_model(engine, server).modelled
+        assert modelled is not None
+        try:
+            assert told in await modelled.speaks()
+        except ModelFailed as error:
+            assert told in error.message
 
 
 async def test_leaving_hangs_up_on_the_model(engine: SearchEngine, server: OpenAIServer) -> None:
