@@ -46,8 +46,13 @@ class Answerer:
     ) -> None:
         self.engine = engine
         self._names = names
-        self._modelled = modelled
+        self.modelled = modelled
         self._this_year = this_year
+
+    @property
+    def version(self) -> str:
+        """What words the answers: ``extractive``, or the models and prompts."""
+        return self.modelled.version if self.modelled else "extractive"
 
     def answer(self, question: Question, audiences: frozenset[str]) -> Answer:
         """The extractive answer: quotations only.
@@ -67,19 +72,19 @@ class Answerer:
     async def stream(self, question: Question, audiences: frozenset[str]) -> AsyncIterator[Piece | Answer]:
         """The answer as it comes, piece by piece; the last value is the finished :class:`Answer`."""
         answer = await asyncio.to_thread(self.answer, question, audiences)
-        if self._modelled is None or answer.refused or not answer.sentences:
+        if self.modelled is None or answer.refused or not answer.sentences:
             for piece in streaming.pieces(answer):
                 yield piece
             yield answer
             return
         dossier = await asyncio.to_thread(self._dossier, question, answer, audiences)
-        async for value in self._modelled.stream(question, answer, dossier):
+        async for value in self.modelled.stream(question, answer, dossier):
             yield value
 
     async def close(self) -> None:
         """Release the connections to the models."""
-        if self._modelled is not None:
-            await self._modelled.close()
+        if self.modelled is not None:
+            await self.modelled.close()
 
     def _dossier(self, question: Question, answer: Answer, audiences: frozenset[str]) -> Dossier:
         """The extractive answer's sources, and what else was found, as the model may quote them."""

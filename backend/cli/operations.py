@@ -193,6 +193,7 @@ def _checks(settings: Settings) -> list[dict[str, Any]]:
         "worker's steps": steps,
         "embedding model": lambda: services.embedder.name,
         "index": lambda: services.engine.snapshot_name(),
+        "chat model": services.try_model,
     }
     found: list[dict[str, Any]] = [
         {"name": "python", "ok": sys.version_info >= (3, 11), "says": platform.python_version()}
@@ -201,6 +202,8 @@ def _checks(settings: Settings) -> list[dict[str, Any]]:
         try:
             found.append({"name": name, "ok": True, "says": probe()})
         except LianwenError as error:
-            found.append({"name": name, "ok": False, "says": error.message, "optional": name == "index"})
+            found.append(
+                {"name": name, "ok": False, "says": error.message, "optional": name in ("index", "chat model")}
+            )
     services.close()
     return found
