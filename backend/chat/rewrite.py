@@ -1,7 +1,7 @@
 """Questions that lean on what was said before, made whole. Pure.
 
-Four ways a question leans: it counts (第二本), it points (那本, 它, 该标准, 这位作者), it leaves out (那周末呢, 多少钱),
-or it asks for more of the same (还有别的吗). A question that names its own subject is left alone: a topic may change
+Four ways a question leans: it counts (第二本), it points (那本, 它, 该标准), it leaves out (那周末呢, 多少钱), or
+it asks for more of the same (还有别的吗). A question that names its own subject is left alone: a topic may change
 at any time, and a wrong rewriting is worse than none. What a shape means is decided here; the words of shapes are
 in :mod:`backend.chat.leaning`.
 """
