@@ -29,6 +29,7 @@ _LANGUAGES = {
 _AVAILABLE = re.compile(
     r"(现在|目前|今天)?(能|可以?|还能)(借到?的?|外借的?)|在架的?|没(有)?被?借(走|出)的?|\bavailable( now)?\b"
 )
+_NEWEST = re.compile(r"最新(?:出版)?的?|最近出版的?|新出的?|\b(?:newest|latest)\b")
 _ASKING = re.compile(
     r"你们?|图书馆|馆里|馆内|联盟|请|帮我|帮忙|给我|我|想要?|需要|要|找一?下?|查一?下?|检索|搜一?下?|推荐|借阅?|看看?|读|有没有|有无|有哪些|有什么|"
     r"有关|关于|方面|相关|类|等|写|著|编|译|主编|作品|几本|一些|一本|本|册|的|书籍|图书|书|资料|文献|吗|呢|吧|么|和|与|及|有|"
@@ -40,11 +41,13 @@ _ASKING = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """``words``: the question without its constraints; ``subject``: without asking words, too (may be empty)."""
+    """``words``: the question without its constraints; ``subject``: without asking words, too (may be empty);
+    ``newest``: the latest ones are wanted first."""
 
     words: str
     subject: str
     filters: Filters
+    newest: bool = False
 
 
 def read(question: str, *, this_year: int) -> Wish:
@@ -68,12 +71,15 @@ def read(question: str, *, this_year: int) -> Wish:
         if found := re.search(pattern, left):
             languages.append(code)
             left = left.replace(found.group(), " ")
+    newest = _NEWEST.search(left)
+    left = left.replace(newest.group(), " ") if newest else left
     available = _AVAILABLE.search(left)
     left = left.replace(available.group(), " ") if available else left
     return Wish(
         words=left.strip() or text,
         subject=_ASKING.sub("", left),
         filters=Filters(year_from=start, year_to=end, languages=tuple(languages), available=bool(available)),
+        newest=bool(newest),
     )
 
 

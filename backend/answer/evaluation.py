@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from backend.answer.answerer import Answerer
-from backend.answer.evidence import gather
 from backend.answer.intent import read
 from backend.answer.values import Answer, Intent, Question
 from backend.core.errors import InputError
@@ -88,7 +87,7 @@ def evaluate_answers(answerer: Answerer, questions: Sequence[Asked], audiences: 
 
 def evaluate_refusal(answerer: Answerer, questions: Sequence[Asked], audiences: frozenset[str]) -> dict[str, Any]:
     """AUC of the confidence, and the trade-off: at each share of wrong refusals the share of right ones."""
-    scored = [(gather(answerer.engine, q.text, audiences).confidence, q.answerable) for q in questions]
+    scored = [(answerer.reader.gather(q.text, audiences).confidence, q.answerable) for q in questions]
     decided = [(_answer(answerer, q, audiences).refused, q.answerable) for q in questions]
     yes = [score for score, answerable in scored if answerable]
     no = [score for score, answerable in scored if not answerable]

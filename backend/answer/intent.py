@@ -129,6 +129,17 @@ class Reading:
     instructions: bool = False
 
 
+_HOLDING = re.compile(
+    r"有没有|有无|找|推荐|借|想看|想读|想要|搜|检索|馆藏|索书号|书目|你们|馆里|图书馆|的书|图书|书籍|"
+    r"\b(find|recommend|borrow|do you have|books?|looking for)\b"
+)
+
+
+def holding_wanted(question: str) -> bool:
+    """Does a question about works ask what the libraries hold (and not what somebody wrote)?"""
+    return _HOLDING.search(parse(question).folded) is not None
+
+
 def language_of(text: str) -> Language:
     """English when the question is written in Latin letters and has (nearly) no Han characters."""
     rest = _TITLE.sub("", text)

@@ -1,14 +1,18 @@
 """How sure can we be that the evidence answers the question? Pure; the weights are a logistic regression.
 
-Features of the best passages and sentences, none of them tied to one data set: how far the best passage stands out
-from the whole index (z), how much of the question's weight it holds (coverage), the same of the best sentence, the
-lead over the next item, and whether a sentence has the kind of thing that the question asks for.
+None of the figures has the scale of an index: no BM25, no z-score of a corpus. So an index of ten passages, one of a
+thousand and a catalogue with a few documents in it are read alike. Learnt by ``tests/benchmarks/answer_weights.py``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+
+from backend.answer.asking import RARE, Asking, fits
+from backend.search.query import folded
+from backend.search.values import PassageHit
 
 ENOUGH = 0.5
 """Probability from which an answer is given."""
@@ -19,21 +23,75 @@ PARTLY = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What the decision looks at. All are 0–1 but ``z`` (standard deviations) and ``cosine``."""
+    """What the decision looks at, of the best sentence unless said otherwise; shares are 0–1."""
 
-    z: float
-    coverage: float
-    sentence_coverage: float
-    cosine: float
+    nearness: float
+    """cosine of the nearest sentence in its context, in the model's own unit"""
+    passage_nearness: float
+    """cosine of the nearest passage"""
+    place: float
+    """score of its passage as a share of the best passage's"""
     lead: float
+    """how far the best passage stands above the middle one, as a share of its score"""
+    covered: float
+    """share of the question's rare words in its passage"""
+    covered_around: float
+    """share of them in the sentence, its neighbours and its title"""
+    missing: float
+    """rarity of the rarest word that is not around"""
+    names: float
+    """share of the question's names and terms in its passage; 1 when it has none"""
+    numbers: float
+    """1 when every number of the question stands in its passage"""
     fits: float
+    """1 when it says what kind of thing is asked beyond the question's own words, ½ when that cannot be told"""
 
 
-WEIGHTS = Signals(z=0.55, coverage=3.0, sentence_coverage=3.0, cosine=0.0, lead=0.3, fits=0.3)
-BIAS = -4.8
+WEIGHTS = Signals(
+    nearness=1.468, passage_nearness=0.381, place=2.552, lead=5.88, covered=1.788, covered_around=2.622, missing=-0.2,
+    names=0.924, numbers=1.29, fits=-0.093,
+)  # fmt: skip
+BIAS = -12.666
 
 
-def probability(signals: Signals) -> float:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The sentence that answers best, with what stands around it, and the passage it is from."""
+
+    text: str
+    around: str
+    hit: PassageHit
+
+
+def signals(
+    asking: Asking, hits: Sequence[PassageHit], best: Best, *, nearness: float, passage_nearness: float
+) -> Signals:
+    """The figures of one question over its hits, best first."""
+    scores = sorted((hit.score for hit in hits), reverse=True)
+    top = max(abs(scores[0]), 1e-6)
+    own = folded(f"{best.hit.item.title}\n{best.hit.passage.context}\n{best.hit.passage.text}")
+    around = folded(best.around)
+    return Signals(
+        nearness=nearness,
+        passage_nearness=passage_nearness,
+        place=best.hit.score / top,
+        lead=min(1.0, (scores[0] - scores[len(scores) // 2]) / top) if len(scores) > 1 else 1.0,
+        covered=asking.covered(own),
+        covered_around=asking.covered(around),
+        missing=asking.missing(around) / RARE,
+        names=_names(asking, own),
+        numbers=float(all(number in own for number in asking.numbers)),
+        fits=fits(asking.wanted, asking.rest(folded(best.text))),
+    )
+
+
+def _names(asking: Asking, text: str) -> float:
+    rare = [(word, rarity) for word, rarity in asking.words if rarity >= RARE]
+    total = sum(rarity for _, rarity in rare)
+    return sum(rarity for word, rarity in rare if word in text) / total if total else 1.0
+
+
+def probability(of: Signals) -> float:
     """That the answer is in the evidence, 0–1."""
-    total = BIAS + sum(weight * value for weight, value in zip(astuple(WEIGHTS), astuple(signals), strict=True))
+    total = BIAS + sum(weight * value for weight, value in zip(astuple(WEIGHTS), astuple(of), strict=True))
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))

@@ -47,7 +47,19 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "下面列出最接近的资料，仅供参考，它们不一定回答您的问题。",
         "The nearest material is listed below; it does not necessarily answer your question.",
     ),
-    "refusal_next": ("您可以换个说法再问，或转馆员咨询。", "You can rephrase the question or ask a librarian."),
+    "refusal_next": (
+        "您可以换个说法再问，转馆员咨询，或者荐购、申请馆际互借所需的文献。",
+        "You can rephrase the question, ask a librarian, suggest a purchase or request the item you need.",
+    ),
+    "part_unanswered": (
+        "关于“{part}”，没有找到可靠的资料，可转馆员咨询。",
+        "As to “{part}”, I found nothing reliable; a librarian can help.",
+    ),
+    "other_library": (
+        "抱歉，“{name}”不是本联盟的成员馆，这里没有它的规定，我不作猜测。请向该馆查询，或转馆员咨询。",
+        "Sorry, “{name}” is not a member of this consortium and its rules are not here; I will not guess. "
+        "Please ask that library, or a librarian.",
+    ),
     "no_item": (
         "抱歉，联盟馆藏目录中没有找到符合条件的文献。可以请馆员代查，或向图书馆荐购。",
         "Sorry, nothing in the consortium's catalogue matches. "

@@ -1,0 +1,137 @@
+"""What does a question ask for? A person, a time, a place, a number, a reason, a way; and about which words. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from backend.search.query import ParsedQuery
+
+Wanted = Literal["who", "when", "where", "how_many", "how_to", "why", "yes_no", "other"]
+
+_WANTED: tuple[tuple[Wanted, re.Pattern[str]], ...] = (
+    ("how_to", re.compile(r"怎么(?!样)|怎样|如何|步骤|流程|手续|办法|\bhow (do|can|to|should)\b")),
+    (
+        "when",
+        re.compile(
+            r"什么时候|何时|几点|哪(一)?年|哪天|几月|几号|什么时间|哪个(年代|世纪|时期|朝代)|多会|时间是|年份|日期|\bwhen\b"
+        ),
+    ),
+    (
+        "how_many",
+        re.compile(
+            r"多少|几(个|本|册|天|年|次|位|人|种|元|岁|座|名|条|部|层|项|所|家|届|米|公里)|多(长|久|大|高|远|重|"
+            r"宽|深)|\bhow (many|much|long|far|old)\b"
+        ),
+    ),
+    (
+        "where",
+        re.compile(
+            r"哪里|哪儿|何处|何地|什么地方|哪(个|座|一)?(国家?|省|市|县|城市?|地区|地方|洲|岛|区)|位于|\bwhere\b"
+        ),
+    ),
+    ("who", re.compile(r"谁|哪(个|位|些|几位)?(人|作家|导演|皇帝|作者|科学家)|何人|什么人|\bwho(se|m)?\b")),
+    ("why", re.compile(r"为什么|为何|因何|原因|\bwhy\b")),
+    ("yes_no", re.compile(r"吗|是否|能不能|可不可以|是不是|有没有|可以.{0,12}[？?]$|^(can|may|do|does|is|are)\b")),
+)
+_DATE = re.compile(
+    r"\d{1,4}\s*年|\d{1,2}\s*[月日号]|世纪|年代|\d{1,2}[:：]\d{2}|[零〇一二三四五六七八九十]{1,4}[年月日点]|周[一二三四五六日末]|星期|小时|节假日"
+)
+_COUNT = re.compile(
+    r"[\d〇零一二两三四五六七八九十百千万亿]+(\.\d+)?\s*[%％个本册天年次位人种元岁座名条部层项所家届米公里分日月周]|\d"
+)
+_PLACE = re.compile(r"[省市县区镇乡村路街号楼层室馆院国洲岛山江河湖海港州]|位于|在")
+_REASON = re.compile(r"因为?|由于|所以|因此|为了|导致|以便|缘故|原因")
+_STEP = re.compile(
+    r"首先|然后|之后|最后|步|凭|持|填写|登录|点击|到.{0,10}(办理|登记)|携带|出示|可(以)?(通过|在|到|向)|请"
+)
+_PERSON = re.compile(
+    r"[\u4e00-\u9fff]{2,4}(先生|女士|教授|博士|主教|皇帝|将军|总统|导演|作者)?|[A-Z][a-z]+ [A-Z][a-z]+|·"
+)
+_FITS: dict[Wanted, re.Pattern[str]] = {
+    "when": _DATE, "how_many": _COUNT, "where": _PLACE, "why": _REASON, "how_to": _STEP, "who": _PERSON,
+}  # fmt: skip
+_KIND = re.compile(
+    r"(?:什么|哪(?:一|几)?(?:个|种|部|家|座|支|位|项|所|本|款|类|条|届|名|些|场|首)?|何种|何)([\u4e00-\u9fff]{1,3})"
+)
+_MEASURE = re.compile(r"(?:多少|几)([\u4e00-\u9fff])")
+_FIGURES = r"[\d一二三四五六七八九十百千万亿两数]+[多余几]?"
+_NUMBER = re.compile(r"\d+")
+_EMPTY = frozenset(
+    "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊吗您们它他她中里上下时哪什么谁几多少"
+)
+RARE = 11.0
+"""Rarity from which a word is a name or a term: about one in sixty thousand words."""
+
+
+class Words(Protocol):
+    def tokens(self, text: str) -> list[str]: ...
+
+    def words(self, folded: str) -> list[tuple[str, float]]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """``words``: the content words with their rarity; ``kind_word``: what is asked for (哪座城市 → 城市);
+    ``measure``: the unit a number is asked in (多少人 → 人). All folded."""
+
+    text: str
+    wanted: Wanted
+    words: tuple[tuple[str, float], ...]
+    tokens: tuple[str, ...]
+    kind_word: str = ""
+    measure: str = ""
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        return frozenset(_NUMBER.findall(self.text))
+
+    def covered(self, text: str) -> float:
+        """Share (0–1) of the words' rarity that stands in a folded text."""
+        total = sum(rarity for _, rarity in self.words)
+        return sum(rarity for word, rarity in self.words if word in text) / total if total else 0.0
+
+    def missing(self, text: str) -> float:
+        """Rarity of the rarest word that a folded text lacks; 0 when it lacks none."""
+        return max((rarity for word, rarity in self.words if word not in text), default=0.0)
+
+    def rest(self, text: str) -> str:
+        """A folded text without the question's own words: what it says beyond them."""
+        for word in sorted((word for word, _ in self.words if len(word) > 1), key=len, reverse=True):
+            text = text.replace(word, " ")
+        return text
+
+    def counts(self, text: str) -> bool:
+        """Does a folded text hold a number in the unit asked for?"""
+        return bool(self.measure) and re.search(_FIGURES + re.escape(self.measure), text) is not None
+
+
+def asking(parsed: ParsedQuery, words: Words) -> Asking:
+    """What a parsed question asks."""
+    content = [(w, rarity) for w, rarity in words.words(parsed.content) if not (len(w) == 1 and w in _EMPTY)]
+    kind_word, measure = _KIND.search(parsed.folded), _MEASURE.search(parsed.folded)
+    return Asking(
+        text=parsed.folded,
+        wanted=wanted(parsed.folded),
+        words=tuple(content),
+        tokens=tuple(words.tokens(parsed.content)),
+        kind_word=kind_word.group(1) if kind_word else "",
+        measure=measure.group(1) if measure else "",
+    )
+
+
+def wanted(folded: str) -> Wanted:
+    """What kind of answer a (folded) question asks for."""
+    for kind, pattern in _WANTED:
+        if pattern.search(folded):
+            return kind
+    return "other"
+
+
+def fits(kind: Wanted, folded: str) -> float:
+    """1 when a (folded) sentence has what such a question asks for, 0 when it lacks it, ½ when nothing can be said."""
+    pattern = _FITS.get(kind)
+    if pattern is None:
+        return 0.5
+    return 1.0 if pattern.search(folded) else 0.0
