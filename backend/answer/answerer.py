@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from backend.answer import extractive, libraries, streaming
+from backend.answer import extractive, libraries, refusal, rules, streaming, vocabulary
 from backend.answer.citing import Sources
 from backend.answer.evidence import Evidence, Reader, SearchPort, owner
+from backend.answer.asking import wanted
 from backend.answer.intent import holding_wanted, read
 from backend.answer.modelled import Dossier, Modelled
 from backend.answer.parts import split_parts
@@ -24,7 +25,7 @@ from backend.answer.sentences import split
 from backend.answer.shelf import LISTED, Shelf, requests
 from backend.answer.values import Action, Answer, Intent, Piece, Provenance, Question, Source
 from backend.answer.writing import material
-from backend.search.query import parse
+from backend.search.query import folded, parse
 from backend.search.values import PassageHit
 
 DOSSIER = 6
@@ -122,15 +123,15 @@ class Answerer:
         if question.intent in _OWN_WORDS:
             return self._own_words(question, audiences, sources)
         if question.intent in _BY_ITEM:
-            found = self._items(question, audiences, sources)
-            if found is not None:
-                return found
-        rules: Reply | None = None
+            shown = self._items(question, audiences, sources)
+            if shown is not None:
+                return shown
+        found: Reply | None = None
         if question.intent is Intent.POLICY:
-            rules = self._rules(question, audiences, sources)
-            if rules is not None and (rules.refused or rules.confidence >= CERTAIN):
-                return rules
-        return self._everything(question, audiences, sources, rules)
+            found = self._rules(question, audiences, sources)
+            if found is not None and (found.refused or found.confidence >= CERTAIN):
+                return found
+        return self._everything(question, audiences, sources, found)
 
     def _own_words(self, question: Question, audiences: frozenset[str], sources: Sources) -> Reply:
         """What needs no evidence, and what only looks so."""
@@ -175,9 +176,9 @@ class Answerer:
             return None
         if asks_for_one:
             return Reply(words=say("which_item", question.language), handoff=True)
-        near = self._near(evidence.hits, sources)
-        words = say("no_item", question.language)
-        return Reply.refusal("no_item", words + (say("refusal_near", question.language) if near else ""))
+        near = self._near(self.engine.passages(question.text, audiences, limit=3, kinds=("catalogue",)), sources)
+        words = [say("no_item", question.language), say("refusal_near", question.language) if near else ""]
+        return Reply.refusal("no_item", ("" if question.language == "zh" else " ").join(words).strip())
 
     # rules
 
@@ -185,18 +186,34 @@ class Answerer:
         """What the rules say: those of the library named, else of the asker's own and the consortium's, else others'."""
         named = libraries.named(question.text, self._members())
         members = self._same(named.members or ((question.member,) if question.member else ()))
-        hits = self.engine.passages(question.text, audiences, limit=RULES, kinds=_RULES)
+        hits = self.engine.passages(vocabulary.formal(question.text), audiences, limit=RULES, kinds=_RULES)
         if named.other and not any(named.other in f"{hit.item.title}{hit.passage.text}" for hit in hits):
             return self._other_library(question, named.other, hits, sources)
-        own = [hit for hit in hits if not members or owner(hit.item) in ("", *members)]
-        evidence = self.reader.judge(question.text, own[: self.reader.passages])
-        if evidence.judgement != "enough" and not named.members and len(own) < len(hits):
-            evidence = self.reader.judge(question.text, hits[: self.reader.passages])
-        if evidence.judgement != "enough":
+        if "分馆" in question.text:
+            members = tuple({code for hit in hits if (code := owner(hit.item)).endswith("分馆")}) or members
+        evidence = self._ruling(question.text, hits, members, only=bool(named.members))
+        if evidence is None:
             return None
-        said = extractive.policy(evidence, question.text, sources, members=members, language=question.language)
-        differ = not members and len(extractive.differing(evidence.units)) > 1
+        said = rules.policy(evidence, sources, members=members, language=question.language)
+        differ = not members and len(rules.differing(rules.fitted(evidence))) > 1
         return _said(said, evidence, reason="rules_differ" if differ else None)
+
+    def _ruling(
+        self, question: str, hits: Sequence[PassageHit], members: Sequence[str], *, only: bool
+    ) -> Evidence | None:
+        """Evidence that is enough: of ``members`` and the consortium, else (unless ``only``) of every library.
+
+        One library's rules are judged at a time, since the same rule of five libraries would hide that it stands out.
+        """
+        first = members or ((owner(hits[0].item),) if hits else ())
+        judged = [hit for hit in hits if owner(hit.item) in ("", *first)]
+        evidence = self.reader.judge(question, judged[: self.reader.passages])
+        if evidence.confidence >= refusal.RULES_ENOUGH:
+            return evidence if members else self.reader.judge(question, hits[: self.reader.passages])
+        if only or len(judged) == len(hits):
+            return None
+        evidence = self.reader.judge(question, hits[: self.reader.passages])
+        return evidence if evidence.confidence >= refusal.RULES_ENOUGH else None
 
     def _other_library(self, question: Question, name: str, hits: Sequence[PassageHit], sources: Sources) -> Reply:
         self._near(hits, sources)
@@ -211,22 +228,21 @@ class Answerer:
     # everything
 
     def _everything(
-        self, question: Question, audiences: frozenset[str], sources: Sources, rules: Reply | None
+        self, question: Question, audiences: frozenset[str], sources: Sources, ruled: Reply | None
     ) -> Reply:
         evidence = self.reader.gather(question.text, audiences)
         named = self._named(evidence.hits)
         if named is not None:
             return self._known(question, named, evidence, sources)
-        if rules is not None and rules.confidence >= evidence.confidence - 0.1:
-            return rules
+        if ruled is not None and ruled.confidence >= evidence.confidence - 0.1:
+            return ruled
         if evidence.judgement != "enough":
-            return rules or self._refusal(question, evidence, sources)
+            return ruled or self._refusal(question, evidence, sources)
         kind = evidence.units[0].hit.item.kind
         if kind == "catalogue":
-            return self._records(question, evidence, sources)
+            return self._records(question, evidence, sources) or self._refusal(question, evidence, sources)
         if kind in _RULES:
-            found = rules or self._rules(question, audiences, sources)
-            return found or self._refusal(question, evidence, sources)
+            return ruled or self._rules(question, audiences, sources) or self._refusal(question, evidence, sources)
         if kind == "standard":
             item = evidence.units[0].hit.item
             return _said(extractive.standard(item, _of(evidence, item), question.text, sources), evidence)
@@ -247,12 +263,15 @@ class Answerer:
         told = extractive.facts(item, question.text, sources, language) or extractive.listing([item], sources, language)
         return Reply(sentences=tuple(told), actions=requests([item], language))
 
-    def _records(self, question: Question, evidence: Evidence, sources: Sources) -> Reply:
+    def _records(self, question: Question, evidence: Evidence, sources: Sources) -> Reply | None:
+        """Records that fit; None when a fact is asked (馆长是谁) that no record states."""
         found = [unit.hit.item for unit in evidence.units if unit.hit.item.kind == "catalogue"]
         items = list({item.id: item for item in found}.values())[:LISTED]
         said = extractive.facts(items[0], question.text, sources, question.language)
         if said:
             items = items[:1]
+        elif wanted(folded(question.text)) not in ("other", "yes_no"):
+            return None
         said = said or extractive.listing(items, sources, question.language)
         return Reply(sentences=tuple(said), actions=requests(items, question.language), confidence=evidence.confidence)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from backend.answer import vocabulary
 from backend.search.query import ParsedQuery
 
 Wanted = Literal["who", "when", "where", "how_many", "how_to", "why", "yes_no", "other"]
@@ -55,8 +57,22 @@ _FITS: dict[Wanted, re.Pattern[str]] = {
 _KIND = re.compile(
     r"(?:什么|哪(?:一|几)?(?:个|种|部|家|座|支|位|项|所|本|款|类|条|届|名|些|场|首)?|何种|何)([\u4e00-\u9fff]{1,3})"
 )
-_MEASURE = re.compile(r"(?:多少|几)([\u4e00-\u9fff])")
-_FIGURES = r"[\d一二三四五六七八九十百千万亿两数]+[多余几]?"
+_MEASURE = re.compile(r"(?:多少|几)(?:个)?([\u4e00-\u9fff])")
+_FIGURES = r"[\d.一二三四五六七八九十百千万亿两半数]+[多余几]?(?:个)?"
+_MEASURES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"多少钱|多少元|收费|费用|要钱|价格|票价|how much"), r"元|角|分(?!钟)|万元|美元|港币|欧元"),
+    (
+        re.compile(r"多久|多长时间|几天|多少天|几个月|多少小时|几小时|how long"),
+        r"天|日|周|月|年|小时|分钟|工作日|学期|days?|weeks?|hours?|months?",
+    ),
+    (re.compile(r"几点|几时|what time"), r"[点时:：]"),
+    (re.compile(r"多(?:远|高|长(?!时间)|宽|深|厚)"), r"米|公里|千米|厘米|毫米|里|英尺"),
+    (re.compile(r"多大(?:面积)?|面积"), r"平方|公顷|亩|岁|万平方"),
+    (re.compile(r"多重|重量"), r"吨|公斤|千克|克"),
+    (re.compile(r"几本|多少本|几册|多少册|几部"), r"[本册部]"),
+    (re.compile(r"(?:多大|几岁|多少岁|年龄)"), r"岁"),
+)
+"""What is asked for in numbers → the units that answer it, as patterns."""
 _NUMBER = re.compile(r"\d+")
 _EMPTY = frozenset(
     "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊吗您们它他她中里上下时哪什么谁几多少"
@@ -74,7 +90,7 @@ class Words(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """``words``: the content words with their rarity; ``kind_word``: what is asked for (哪座城市 → 城市);
-    ``measure``: the unit a number is asked in (多少人 → 人). All folded."""
+    ``measure``: pattern of the units a number is asked in (多少人 → 人); ``also``: other words for a word. All folded."""
 
     text: str
     wanted: Wanted
@@ -82,6 +98,7 @@ class Asking:
     tokens: tuple[str, ...]
     kind_word: str = ""
     measure: str = ""
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def numbers(self) -> frozenset[str]:
@@ -90,11 +107,15 @@ class Asking:
     def covered(self, text: str) -> float:
         """Share (0–1) of the words' rarity that stands in a folded text."""
         total = sum(rarity for _, rarity in self.words)
-        return sum(rarity for word, rarity in self.words if word in text) / total if total else 0.0
+        return sum(rarity for word, rarity in self.words if self.says(word, text)) / total if total else 0.0
+
+    def says(self, word: str, text: str) -> bool:
+        """Does a folded text hold the word, or another word for it?"""
+        return word in text or any(other in text for other in self.also.get(word, ()))
 
     def missing(self, text: str) -> float:
         """Rarity of the rarest word that a folded text lacks; 0 when it lacks none."""
-        return max((rarity for word, rarity in self.words if word not in text), default=0.0)
+        return max((rarity for word, rarity in self.words if not self.says(word, text)), default=0.0)
 
     def rest(self, text: str) -> str:
         """A folded text without the question's own words: what it says beyond them."""
@@ -104,21 +125,28 @@ class Asking:
 
     def counts(self, text: str) -> bool:
         """Does a folded text hold a number in the unit asked for?"""
-        return bool(self.measure) and re.search(_FIGURES + re.escape(self.measure), text) is not None
+        return bool(self.measure) and re.search(f"{_FIGURES}(?:{self.measure})", text) is not None
 
 
 def asking(parsed: ParsedQuery, words: Words) -> Asking:
     """What a parsed question asks."""
     content = [(w, rarity) for w, rarity in words.words(parsed.content) if not (len(w) == 1 and w in _EMPTY)]
-    kind_word, measure = _KIND.search(parsed.folded), _MEASURE.search(parsed.folded)
+    kind_word = _KIND.search(parsed.folded)
     return Asking(
         text=parsed.folded,
         wanted=wanted(parsed.folded),
         words=tuple(content),
         tokens=tuple(words.tokens(parsed.content)),
         kind_word=kind_word.group(1) if kind_word else "",
-        measure=measure.group(1) if measure else "",
+        measure=_measure(parsed.folded),
+        also={word: others for word, _ in content if (others := vocabulary.others(word))},
     )
+
+
+def _measure(folded: str) -> str:
+    named = next((units for pattern, units in _MEASURES if pattern.search(folded)), "")
+    counted = _MEASURE.search(folded)
+    return named or (re.escape(counted.group(1)) if counted else "")
 
 
 def wanted(folded: str) -> Wanted:

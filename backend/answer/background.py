@@ -9,6 +9,7 @@ zero and a unit for each question were tried: they tell answerable questions fro
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -83,6 +84,32 @@ class Background:
             if self._scale is None:
                 self._scale = measured(self._model)
             return self._scale
+
+
+class Vectors:
+    """Embeds texts, and keeps the vectors of the last ones: the same rules are read for many questions. Thread-safe."""
+
+    def __init__(self, model: Embeds, *, kept: int = 4_096) -> None:
+        self._model = model
+        self._limit = kept
+        self._known: OrderedDict[str, NDArray[np.float64]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """One row a text."""
+        with self._lock:
+            found = {text: self._known[text] for text in texts if text in self._known}
+        new = [text for text in dict.fromkeys(texts) if text not in found]
+        if new:
+            rows = np.asarray(self._model.embed_passages(new), dtype=np.float64)
+            found.update(zip(new, rows, strict=True))
+        with self._lock:
+            for text in texts:
+                self._known[text] = found[text]
+                self._known.move_to_end(text)
+            while len(self._known) > self._limit:
+                self._known.popitem(last=False)
+        return np.array([found[text] for text in texts])
 
 
 def measured(model: Embeds) -> Scale:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backend.answer import ranking, refusal
 from backend.answer.asking import Asking, asking
-from backend.answer.background import Background
+from backend.answer.background import Background, Vectors
 from backend.answer.sentences import Span, split
 from backend.answer.values import Judgement
 from backend.search.query import parse
@@ -86,12 +86,14 @@ class Evidence:
     units: tuple[Unit, ...]
     confidence: float
     judgement: Judgement
+    asked: Asking
     signals: refusal.Signals | None = None
 
 
 def owner(item: Item) -> str:
-    """Code of the member whose rule or document this is; empty for the consortium's own."""
-    return str(item.metadata.get("member") or "")
+    """Whose rule or document this is: the member's code, the name of a branch, or empty for the consortium's own."""
+    library = str(item.metadata.get("library") or "")
+    return str(item.metadata.get("member") or "") or (library if library.endswith("分馆") else "")
 
 
 class Reader:
@@ -102,6 +104,7 @@ class Reader:
     def __init__(self, engine: SearchPort) -> None:
         self._engine = engine
         self._background = Background(engine.embedder)
+        self._vectors = Vectors(engine.embedder)
 
     def gather(self, question: str, audiences: frozenset[str], *, kinds: Sequence[str] | None = None) -> Evidence:
         """Search and judge: the passages nearest to ``question`` that this audience may see."""
@@ -113,7 +116,7 @@ class Reader:
         asked = asking(parsed, self._engine.tokeniser)
         units, around = self._ranked(parsed.text, asked, hits)
         if not units:
-            return Evidence(hits=tuple(hits), units=(), confidence=0.0, judgement="none")
+            return Evidence(hits=tuple(hits), units=(), confidence=0.0, judgement="none", asked=asked)
         scale = self._background.scale()
         best = units[0]
         signals = refusal.signals(
@@ -133,6 +136,7 @@ class Reader:
             else "partly"
             if confidence >= refusal.PARTLY
             else "none",
+            asked=asked,
             signals=signals,
         )
 
@@ -166,10 +170,8 @@ class Reader:
 
     def _nearness(self, question: str, contexts: Sequence[str]) -> NDArray[np.float64]:
         """Cosines of the question to texts, in the model's own unit."""
-        embedder = self._engine.embedder
-        asked = np.asarray(embedder.embed_queries([question])[0], dtype=np.float64)
-        held = np.asarray(embedder.embed_passages(contexts), dtype=np.float64)
-        return self._background.scale().of(held @ asked)
+        asked = np.asarray(self._engine.embedder.embed_queries([question])[0], dtype=np.float64)
+        return self._background.scale().of(self._vectors.of(contexts) @ asked)
 
 
 def candidates(hits: Sequence[PassageHit]) -> list[tuple[PassageHit, Span, ranking.Candidate]]:

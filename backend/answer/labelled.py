@@ -73,7 +73,7 @@ def from_answers(asked: Iterable[tuple[str, str, str, str]], *, seed: int = 1) -
     chance = random.Random(seed)
     found: list[Claim] = []
     for question, answer, sentence, title in asked:
-        text = _ASKED.sub(lambda _, answer=answer: answer, question.rstrip("？?。 "), count=1)
+        text = _ASKED.sub(answer.replace("\\", r"\\"), question.rstrip("？?。 "), count=1)
         if text == question.rstrip("？?。 ") or answer not in sentence or len(answer) > 20:
             continue
         claim = Claim(text=text, quotes=(sentence,), true=True, kind="question_with_answer", known=(title,))

@@ -76,7 +76,7 @@ def _is_question(text: str) -> bool:
 def _with_subject(part: str, before: str) -> str:
     """A part of question words alone (要多少钱) asks about what was asked before it."""
     left = re.sub(r"[\s，,？?要需收是用带在的]", "", without_question_phrases(part))
-    if len(left) > 2 or "《" in part:
+    if len(left) > (3 if part[0] in "要需收交" else 2) or "《" in part:
         return part
     title = re.search(r"《[^》]+》", before)
     subject = (

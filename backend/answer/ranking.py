@@ -104,13 +104,14 @@ def _seen(asking: Asking, one: Candidate) -> list[float]:
 
 def by_words(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scores of candidates without any embedding."""
-    return rows @ np.array([WORDS[name] for name in NAMES])
+    weights: NDArray[np.float64] = np.array([WORDS[name] for name in NAMES])
+    return np.asarray(rows @ weights)
 
 
 def by_all(rows: NDArray[np.float64], cosines: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scores of candidates with the cosines of their contexts (in the model's own unit)."""
     known = rows @ np.array([WITH_MEANING[name] for name in NAMES])
-    return known + WITH_MEANING["nearness"] * (cosines - cosines.max())
+    return np.asarray(known + WITH_MEANING["nearness"] * (cosines - cosines.max()))
 
 
 def _within(asked: Sequence[str], items: Sequence[str], bags: Sequence[Sequence[str]]) -> NDArray[np.float64]:

@@ -17,6 +17,9 @@ from backend.search.values import PassageHit
 ENOUGH = 0.5
 """Probability from which an answer is given."""
 
+RULES_ENOUGH = 0.35
+"""The same for rules: a question about the library's services, put to the library, is mostly answered by its rules."""
+
 PARTLY = 0.3
 """Probability from which what was found is shown as near, not as an answer."""
 
@@ -88,7 +91,7 @@ def signals(
 def _names(asking: Asking, text: str) -> float:
     rare = [(word, rarity) for word, rarity in asking.words if rarity >= RARE]
     total = sum(rarity for _, rarity in rare)
-    return sum(rarity for word, rarity in rare if word in text) / total if total else 1.0
+    return sum(rarity for word, rarity in rare if asking.says(word, text)) / total if total else 1.0
 
 
 def probability(of: Signals) -> float:

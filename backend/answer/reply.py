@@ -31,15 +31,18 @@ class Reply:
 
 def combined(asked: Sequence[str], replies: Sequence[Reply], language: Language) -> Reply:
     """The replies to the parts of one question, in order; a part without an answer is said to be without one."""
-    paragraphs = []
+    paragraphs: list[str] = []
+    said: list[Sentence] = []
     for text, reply in zip(asked, replies, strict=True):
         if reply.sentences and not reply.refused:
-            paragraphs.append(reply.words or streaming.joined(reply.sentences, language))
+            new = [sentence for sentence in reply.sentences if sentence not in said]
+            said += new
+            paragraphs += [streaming.joined(new, language)] if new else []
         else:
             paragraphs.append(say("part_unanswered", language, part=text.rstrip("？? ")))
     whole = all(reply.sentences for reply in replies)
     return Reply(
-        sentences=tuple(sentence for reply in replies for sentence in reply.sentences),
+        sentences=tuple(said),
         words="\n".join(paragraphs),
         reason=None if whole else "partly",
         actions=tuple({action.label: action for reply in replies for action in reply.actions}.values()),

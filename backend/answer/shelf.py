@@ -9,7 +9,7 @@ from backend.answer import constraints
 from backend.answer.evidence import SearchPort
 from backend.answer.replies import say
 from backend.answer.values import Action, Language, Question
-from backend.search.query import parse
+from backend.search.query import folded, parse
 from backend.search.values import SearchRequest
 
 LISTED = 5
@@ -48,6 +48,7 @@ class Shelf:
         fitting = [item for item in items if item is not None and self._about(item, asked)]
         if wish.newest:
             fitting.sort(key=lambda item: -(item.year or 0))
+        fitting.sort(key=lambda item: not _by(item, wish.subject))
         return fitting[:LISTED]
 
     def subject(self, text: str) -> str:
@@ -57,9 +58,14 @@ class Shelf:
     def _about(self, item: Any, asked: set[str]) -> bool:
         if not asked:
             return True
-        words = [item.title, item.text, *item.creators, *item.title_variants, *item.romanised]
+        words = [item.title, item.text, *item.creators, *item.title_variants, *item.romanised, *item.subjects]
         words += [identifier.value for identifier in item.identifiers]
         return len(asked & set(self._engine.tokeniser.tokens(" ".join(words)))) >= FITTING * len(asked)
+
+
+def _by(item: Any, subject: str) -> bool:
+    """Is the subject (folded) one of the item's creators? X的书 are first of all those that X wrote."""
+    return bool(subject) and any(subject in folded(name) for name in item.creators)
 
 
 def requests(items: Sequence[Any], language: Language) -> tuple[Action, ...]:
