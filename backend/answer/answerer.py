@@ -236,9 +236,12 @@ class Answerer:
             return self._known(question, named, evidence, sources)
         if ruled is not None and ruled.confidence >= evidence.confidence - 0.1:
             return ruled
+        kind = evidence.units[0].hit.item.kind if evidence.units else ""
         if evidence.judgement != "enough":
-            return ruled or self._refusal(question, evidence, sources)
-        kind = evidence.units[0].hit.item.kind
+            if ruled is None and kind in _RULES and evidence.judgement == "partly":
+                ruled = self._rules(question, audiences, sources)
+            sure = ruled is not None and (ruled.refused or ruled.confidence >= refusal.ENOUGH)
+            return ruled if ruled is not None and sure else self._refusal(question, evidence, sources)
         if kind == "catalogue":
             return self._records(question, evidence, sources) or self._refusal(question, evidence, sources)
         if kind in _RULES:

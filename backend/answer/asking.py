@@ -77,6 +77,10 @@ _NUMBER = re.compile(r"\d+")
 _EMPTY = frozenset(
     "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊吗您们它他她中里上下时哪什么谁几多少"
 )
+_EMPTY_ENGLISH = frozenset(
+    "a an the is are was were be do does did what when where who whom whose which how why can could may i you we they it "
+    "he she my your our his her of in on at to for from by with and or any some there have has much many long get".split()
+)
 RARE = 11.0
 """Rarity from which a word is a name or a term: about one in sixty thousand words."""
 
@@ -130,7 +134,7 @@ class Asking:
 
 def asking(parsed: ParsedQuery, words: Words) -> Asking:
     """What a parsed question asks."""
-    content = [(w, rarity) for w, rarity in words.words(parsed.content) if not (len(w) == 1 and w in _EMPTY)]
+    content = [(w, rarity) for w, rarity in words.words(parsed.content) if w not in _EMPTY and w not in _EMPTY_ENGLISH]
     kind_word = _KIND.search(parsed.folded)
     return Asking(
         text=parsed.folded,

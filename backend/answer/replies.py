@@ -87,8 +87,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "request": ("申请借阅《{title}》", "Request “{title}”"),
     "open": ("查看原文", "Open the source"),
     "rule_of": ("{member}的规定：", "According to {member}: "),
-    "rule_all": ("联盟通用规定：", "Consortium rule: "),
-    "other_rules": ("各馆规定不同，{member}的规定：", "Rules differ; according to {member}: "),
+    "no_own_rule": (
+        "您所在的图书馆没有查到相应的规定，其他馆的规定供参考。",
+        "Your own library states no such rule; others do. ",
+    ),
     "holdings": ("馆藏：", "Held by: "),
     "available": ("在架可借", "available"),
     "reading_room": ("在馆阅览", "in the reading room"),

@@ -7,6 +7,7 @@ answers and what follows it closely, from one entry only: a sentence from anothe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -34,6 +35,11 @@ SAME = 0.95
 LONGEST = 150
 """Characters from which no further sentence is added."""
 
+_SPECIAL = re.compile(
+    r"节假日|寒暑假|寒假|暑假|除夕|夏令|期末|新书|过刊|校外读者|外国|外籍|少儿|少年|儿童|学生凭|holiday|children|foreign"
+)
+"""What a rule says of a special case: not the answer to a question that does not name it."""
+
 _FACTS = ("when", "how_many", "where", "who")
 
 
@@ -49,14 +55,16 @@ def policy(evidence: Evidence, sources: Sources, *, members: Sequence[str], lang
     if kind == "how_to" and (numbered := steps(best)):
         told = [step(unit, sources) for unit in numbered]
         return [_led(told[0], _lead(first, best, sources, language)), *told[1:]]
+    elsewhere = say("no_own_rule", language) if members and first not in ("", *members) else ""
     if first not in ("", *members) and len(several := differing(units)) > 1:
-        return [said(unit, sources, lead=_lead(code, unit, sources, language)) for code, unit in several]
+        told = [said(unit, sources, lead=_lead(code, unit, sources, language)) for code, unit in several]
+        return [_led(told[0], elsewhere), *told[1:]]
     asked_so = evidence.asked.covered(folded(best.hit.item.title)) > SAME
     faq = best.hit.item.kind == "faq" and (kind not in _FACTS or asked_so)
-    chosen = _from_the_start(best) if faq else []
+    chosen = _from_the_start(best, whole=asked_so) if faq else []
     chosen = chosen or _onwards(best, groups[first])
     return [
-        said(unit, sources, lead=_lead(first, unit, sources, language) if not at else "")
+        said(unit, sources, lead=elsewhere + _lead(first, unit, sources, language) if not at else "")
         for at, unit in enumerate(chosen)
     ]
 
@@ -69,7 +77,9 @@ def fitted(evidence: Evidence) -> list[Unit]:
         title = folded(unit.hit.item.title)
         alike = asked.wanted == wanted(title) and asked.wanted != "other" and unit.hit.item.kind == "faq"
         counts = asked.counts(asked.rest(folded(unit.text)))
-        return unit.score + 2.0 * asked.covered(title) + 1.5 * alike + 1.5 * counts
+        text = folded(unit.text)
+        special = any(word not in asked.text for word in _SPECIAL.findall(text)[:1])
+        return unit.score + 2.0 * asked.covered(title) + 1.5 * alike + 1.5 * counts - 1.5 * special
 
     return sorted((replace(unit, score=fit(unit)) for unit in evidence.units), key=lambda unit: -unit.score)
 
@@ -100,13 +110,13 @@ def _whose(groups: dict[str, list[Unit]], units: Sequence[Unit], members: Sequen
     return owner(best.hit.item)
 
 
-def _from_the_start(best: Unit) -> list[Unit]:
-    """The first sentences of a FAQ entry, to the one that answers at least."""
+def _from_the_start(best: Unit, *, whole: bool) -> list[Unit]:
+    """The first sentences of a FAQ entry, to the one that answers at least; ``whole``: wherever that stands."""
     text = best.hit.item.text
     spans = [span for span in split(text) if not text[span.start : span.end].endswith(("？", "?"))]
-    if best.span not in spans or spans.index(best.span) > 2:
+    if best.span not in spans or (spans.index(best.span) > 2 and not whole):
         return []
-    needed = spans.index(best.span) + 1
+    needed = 1 if whole else spans.index(best.span) + 1
     chosen: list[Unit] = []
     for at, span in enumerate(spans[:4]):
         if at >= needed and sum(one.span.end - one.span.start for one in chosen) > LONGEST // 2:
