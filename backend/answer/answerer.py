@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from backend.answer import extractive, libraries, refusal, rules, streaming, vocabulary
+from backend.answer.asking import wanted
 from backend.answer.citing import Sources
 from backend.answer.evidence import Evidence, Reader, SearchPort, owner
-from backend.answer.asking import wanted
 from backend.answer.intent import holding_wanted, read
 from backend.answer.modelled import Dossier, Modelled
 from backend.answer.parts import split_parts
@@ -169,13 +169,11 @@ class Answerer:
         return Reply(sentences=tuple(said), actions=requests(shown, question.language)) if said else None
 
     def _no_item(self, question: Question, audiences: frozenset[str], sources: Sources) -> Reply | None:
-        asks_for_one = question.intent is Intent.REQUEST_ITEM or not self._shelf.subject(question.text)
-        kinds = _RULES if asks_for_one else _DOCUMENTS
-        evidence = self.reader.gather(question.text, audiences, kinds=kinds)
-        if evidence.judgement == "enough":
+        if question.intent is Intent.REQUEST_ITEM or not self._shelf.subject(question.text):
+            ruled = self._rules(question, audiences, sources)
+            return ruled or Reply(words=say("which_item", question.language), handoff=True)
+        if self.reader.gather(question.text, audiences, kinds=_DOCUMENTS).judgement == "enough":
             return None
-        if asks_for_one:
-            return Reply(words=say("which_item", question.language), handoff=True)
         near = self._near(self.engine.passages(question.text, audiences, limit=3, kinds=("catalogue",)), sources)
         words = [say("no_item", question.language), say("refusal_near", question.language) if near else ""]
         return Reply.refusal("no_item", ("" if question.language == "zh" else " ").join(words).strip())
@@ -208,12 +206,12 @@ class Answerer:
         first = members or ((owner(hits[0].item),) if hits else ())
         judged = [hit for hit in hits if owner(hit.item) in ("", *first)]
         evidence = self.reader.judge(question, judged[: self.reader.passages])
-        if evidence.confidence >= refusal.RULES_ENOUGH:
+        if refusal.rules_enough(evidence.confidence, evidence.missing):
             return evidence if members else self.reader.judge(question, hits[: self.reader.passages])
         if only or len(judged) == len(hits):
             return None
         evidence = self.reader.judge(question, hits[: self.reader.passages])
-        return evidence if evidence.confidence >= refusal.RULES_ENOUGH else None
+        return evidence if refusal.rules_enough(evidence.confidence, evidence.missing) else None
 
     def _other_library(self, question: Question, name: str, hits: Sequence[PassageHit], sources: Sources) -> Reply:
         self._near(hits, sources)

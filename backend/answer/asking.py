@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from backend.answer import vocabulary
+from backend.answer.numerals import arabic
 from backend.search.query import ParsedQuery
 
 Wanted = Literal["who", "when", "where", "how_many", "how_to", "why", "yes_no", "other"]
@@ -73,13 +74,69 @@ _MEASURES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?:多大|几岁|多少岁|年龄)"), r"岁"),
 )
 """What is asked for in numbers → the units that answer it, as patterns."""
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"(?<![\d哪几])(?:\d{2,}|\d+(?:号|世纪|届|条|版))")
+"""Numbers that say which one is meant: 2015, 2号, 21世纪; not 一个 or 哪一年."""
 _EMPTY = frozenset(
     "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊吗您们它他她中里上下时哪什么谁几多少"
 )
 _EMPTY_ENGLISH = frozenset(
-    "a an the is are was were be do does did what when where who whom whose which how why can could may i you we they it "
-    "he she my your our his her of in on at to for from by with and or any some there have has much many long get".split()
+    [
+        "a",
+        "an",
+        "the",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "do",
+        "does",
+        "did",
+        "what",
+        "when",
+        "where",
+        "who",
+        "whom",
+        "whose",
+        "which",
+        "how",
+        "why",
+        "can",
+        "could",
+        "may",
+        "i",
+        "you",
+        "we",
+        "they",
+        "it",
+        "he",
+        "she",
+        "my",
+        "your",
+        "our",
+        "his",
+        "her",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "from",
+        "by",
+        "with",
+        "and",
+        "or",
+        "any",
+        "some",
+        "there",
+        "have",
+        "has",
+        "much",
+        "many",
+        "long",
+        "get",
+    ]
 )
 RARE = 11.0
 """Rarity from which a word is a name or a term: about one in sixty thousand words."""
@@ -102,11 +159,13 @@ class Asking:
     tokens: tuple[str, ...]
     kind_word: str = ""
     measure: str = ""
+    numbers: tuple[str, ...] = ()
     also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    @property
-    def numbers(self) -> frozenset[str]:
-        return frozenset(_NUMBER.findall(self.text))
+    def same_numbers(self, text: str) -> bool:
+        """Does a folded text hold every number of the question, 二号 as 2号?"""
+        given = arabic(text)
+        return all(number in given for number in self.numbers)
 
     def covered(self, text: str) -> float:
         """Share (0–1) of the words' rarity that stands in a folded text."""
@@ -143,6 +202,7 @@ def asking(parsed: ParsedQuery, words: Words) -> Asking:
         tokens=tuple(words.tokens(parsed.content)),
         kind_word=kind_word.group(1) if kind_word else "",
         measure=_measure(parsed.folded),
+        numbers=tuple(_NUMBER.findall(arabic(parsed.folded))),
         also={word: others for word, _ in content if (others := vocabulary.others(word))},
     )
 

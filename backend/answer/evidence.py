@@ -14,7 +14,7 @@ from backend.answer.asking import Asking, asking
 from backend.answer.background import Background, Vectors
 from backend.answer.sentences import Span, split
 from backend.answer.values import Judgement
-from backend.search.query import parse
+from backend.search.query import folded, parse
 from backend.search.values import PassageHit, SearchPage, SearchRequest
 
 PASSAGES = 8
@@ -80,13 +80,17 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What was found: passages best first, their sentences best first, and whether that is enough."""
+    """What was found: passages best first, their sentences best first, and whether that is enough.
+
+    ``missing``: rarity of the rarest word of the question that does not stand around the best sentence.
+    """
 
     hits: tuple[PassageHit, ...]
     units: tuple[Unit, ...]
     confidence: float
     judgement: Judgement
     asked: Asking
+    missing: float = 0.0
     signals: refusal.Signals | None = None
 
 
@@ -117,14 +121,12 @@ class Reader:
         units, around = self._ranked(parsed.text, asked, hits)
         if not units:
             return Evidence(hits=tuple(hits), units=(), confidence=0.0, judgement="none", asked=asked)
-        scale = self._background.scale()
         best = units[0]
+        surroundings = around[(best.hit.item.id, best.span)]
         signals = refusal.signals(
             asked,
-            hits,
-            refusal.Best(text=best.text, around=around[(best.hit.item.id, best.span)], hit=best.hit),
+            refusal.Best(text=best.text, around=surroundings, hit=best.hit),
             nearness=max(unit.nearness for unit in units),
-            passage_nearness=float(scale.of(np.array([max(hit.cosine for hit in hits)]))[0]),
         )
         confidence = refusal.probability(signals)
         return Evidence(
@@ -137,6 +139,7 @@ class Reader:
             if confidence >= refusal.PARTLY
             else "none",
             asked=asked,
+            missing=asked.missing(folded(surroundings)),
             signals=signals,
         )
 
@@ -155,7 +158,7 @@ class Reader:
         described = [candidate for _, _, candidate in places]
         rows = ranking.features(asked, described, [self._engine.tokeniser.tokens(one.text) for one in described])
         chosen = np.argsort(-ranking.by_words(rows), kind="stable")[: ranking.EMBEDDED]
-        nearness = self._nearness(question, [described[at].context for at in chosen])
+        nearness = self.nearness(question, [described[at].context for at in chosen])
         scores = ranking.by_all(rows[chosen], nearness)
         covered = ranking.NAMES.index("covered_before")
         units = [
@@ -168,7 +171,7 @@ class Reader:
         around = {(places[at][0].item.id, places[at][1]): described[at].around for at in chosen}
         return sorted(units, key=lambda unit: -unit.score), around
 
-    def _nearness(self, question: str, contexts: Sequence[str]) -> NDArray[np.float64]:
+    def nearness(self, question: str, contexts: Sequence[str]) -> NDArray[np.float64]:
         """Cosines of the question to texts, in the model's own unit."""
         asked = np.asarray(self._engine.embedder.embed_queries([question])[0], dtype=np.float64)
         return self._background.scale().of(self._vectors.of(contexts) @ asked)

@@ -40,6 +40,16 @@ _OPPOSITES = (
 _ASKED = re.compile(r"什么时候|什么时间|何时|哪一?年|谁|哪里|何地|什么地方|多少|什么|哪个国家|哪个城市|哪座城市|哪位")
 
 
+SHELF: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("围城", ("甲市图书馆 三楼中文借阅区 I246.5/12 在架可借", "乙县图书馆 一楼借阅室 I246.5/8 已借出")),
+    ("中国桥梁史", ("丙学院图书馆 主馆书库 U448/31 在馆阅览", "甲市图书馆 四楼参考区 U448/30 在架可借 2 册")),
+    ("水稻栽培", ("乙县图书馆 一楼借阅室 S511/77 暂不可用", "丙学院图书馆 主馆书库 S511/70 已借出")),
+    ("古文字学导论", ("甲市图书馆 三楼中文借阅区 H121/5 已借出", "丙学院图书馆 主馆书库 H121/6 在架可借")),
+    ("园林植物图鉴", ("甲市图书馆 四楼参考区 S68/102 在馆阅览", "乙县图书馆 一楼借阅室 S68/99 在架可借")),
+)  # fmt: skip
+"""Titles with their holdings in the words of answers, for claims about availability where an index holds none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A sentence, what it cites, and whether that carries it. ``kind``: how it was made."""

@@ -35,7 +35,8 @@ def combined(asked: Sequence[str], replies: Sequence[Reply], language: Language)
     said: list[Sentence] = []
     for text, reply in zip(asked, replies, strict=True):
         if reply.sentences and not reply.refused:
-            new = [sentence for sentence in reply.sentences if sentence not in said]
+            repeated = reply.sentences[0] in said  # one rule answers both
+            new = [] if repeated else [sentence for sentence in reply.sentences if sentence not in said]
             said += new
             paragraphs += [streaming.joined(new, language)] if new else []
         else:

@@ -20,7 +20,10 @@ NAMES = {
         ("怎么办借书证，需要多少钱", ["怎么办借书证", "办借书证需要多少钱"]),
         ("怎么续借，还有逾期怎么罚款", ["怎么续借", "逾期怎么罚款"]),
         ("本科生和研究生分别能借几本书", ["本科生能借几本书", "研究生能借几本书"]),
-        ("市图书馆和师范学院图书馆的开放时间分别是什么", ["市图书馆的开放时间是什么", "师范学院图书馆的开放时间是什么"]),
+        (
+            "市图书馆和师范学院图书馆的开放时间分别是什么",
+            ["市图书馆的开放时间是什么", "师范学院图书馆的开放时间是什么"],
+        ),
         ("市图书馆和师范学院图书馆几点关门", ["市图书馆几点关门", "师范学院图书馆几点关门"]),
         ("When do you open? How do I get a card?", ["When do you open?", "How do I get a card?"]),
         ("馆际互借和文献传递有什么区别", ["馆际互借和文献传递有什么区别"]),
@@ -55,4 +58,7 @@ def test_a_question_is_cut_into_what_it_asks(question: str, parts: list[str]) ->
 )
 def test_a_named_library_is_known_by_its_usual_names(question: str, found: Named) -> None:
     got = named(question, NAMES)
-    assert (tuple("city" if code == "demo" else code for code in got.members), got.other) == (found.members, found.other)
+    assert (tuple("city" if code == "demo" else code for code in got.members), got.other) == (
+        found.members,
+        found.other,
+    )

@@ -17,8 +17,7 @@ import argparse
 import hashlib
 import json
 import random
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.answer import ranking, refusal
-from backend.answer.evaluation import Asked, auc, read_asked, right_at
-from backend.answer.evidence import Reader
-from backend.composition import Services
-from backend.core.settings import load_settings
-from backend.search.query import folded
-from indexer.ingest import IngestOptions, ingest
+from backend.answer.asking import asking
+from backend.answer.evaluation import auc, right_at
+from backend.answer.evidence import PASSAGES, Reader, candidates
+from backend.cli.evaluation import apart
+from backend.search.query import folded, parse
+from backend.search.values import PassageHit
 
 Matrix = NDArray[np.float64]
 PUBLIC = frozenset({"public"})
@@ -108,3 +107,87 @@ def learn_refusal(yes: Matrix, no: Matrix, *, ridge: float = 0.002) -> tuple[Mat
         weights = weights - np.linalg.solve(curve, slope)
     own = weights[:-1] / deviation
     return own, float(weights[-1] - (own * mean).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one set gives: choices, and the figures of questions with and without their passage."""
+
+    choices: list[Choice]
+    yes: Matrix
+    no: Matrix
+
+
+def gather(engine: Any, rows: Sequence[dict[str, Any]]) -> Gathered:
+    """Ask every question of an index; its own passage is taken out of the results for the second half of the figures."""
+    reader = Reader(engine)
+    choices, yes, no = [], [], []
+    for row in rows:
+        hits = engine.passages(row["question"], PUBLIC, limit=FETCHED)
+        gold = [folded(text) for text in row["answers"]]
+        if (choice := _choice(engine, reader, row["question"], hits[:PASSAGES], gold)) is not None:
+            choices.append(choice)
+        if (found := reader.judge(row["question"], hits[:PASSAGES]).signals) is not None:
+            yes.append(astuple(found))
+        left = [hit for hit in hits if hit.item.source_id not in row["passage_ids"]][:PASSAGES]
+        if any(text in folded(hit.passage.text) for text in gold for hit in left[:3]):
+            continue
+        if left and (found := reader.judge(row["question"], left).signals) is not None:
+            no.append(astuple(found))
+    return Gathered(choices, np.array(yes), np.array(no))
+
+
+def _choice(engine: Any, reader: Reader, question: str, hits: Sequence[PassageHit], gold: list[str]) -> Choice | None:
+    parsed = parse(question)
+    described = [one for _, _, one in candidates(hits)]
+    if not described:
+        return None
+    rows = ranking.features(
+        asking(parsed, engine.tokeniser), described, [engine.tokeniser.tokens(one.text) for one in described]
+    )
+    holds = np.array([any(text in folded(one.text) for text in gold) for one in described], dtype=np.float64)
+    return Choice(rows, holds, reader.nearness(parsed.text, [one.context for one in described]))
+
+
+def half(key: str) -> bool:
+    """The learning half, by a hash that knows nothing of the content."""
+    return hashlib.md5(key.encode()).digest()[0] < 128
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, required=True)
+    parser.add_argument("--questions", type=int, default=1200)
+    options = parser.parse_args()
+    learnt: dict[str, Gathered] = {}
+    tested: dict[str, Gathered] = {}
+    for name in ("qa_cmrc2018", "qa_drcd"):
+        folder = options.shared / name
+        articles = {row["id"]: row["title"] for row in read(folder / "passages.jsonl")}
+        rows = read(folder / "questions.jsonl")
+        random.Random(7).shuffle(rows)
+        key: Callable[[dict[str, Any]], str] = lambda row, known=articles: known[row["passage_ids"][0]]  # noqa: E731
+        with apart(folder / "passages.jsonl") as services:
+            learnt[name] = gather(services.engine, [row for row in rows if half(key(row))][: options.questions])
+            tested[name] = gather(services.engine, [row for row in rows if not half(key(row))][: options.questions])
+    words, meaning = learn_choice(learnt["qa_cmrc2018"].choices)
+    print("WORDS =", dict(zip(ranking.NAMES, words.round(3).tolist(), strict=True)))
+    print("WITH_MEANING =", dict(zip([*ranking.NAMES, "nearness"], meaning.round(3).tolist(), strict=True)))
+    weights, bias = learn_refusal(
+        np.vstack([learnt["qa_cmrc2018"].yes, *[learnt["qa_drcd"].yes] * 2]),
+        np.vstack([learnt["qa_cmrc2018"].no, *[learnt["qa_drcd"].no] * 2]),
+    )
+    names = [field.name for field in fields(refusal.Signals)]
+    print("WEIGHTS =", dict(zip(names, weights.round(3).tolist(), strict=True)), "BIAS =", round(bias, 3))
+    for name, one in tested.items():
+        yes, no = (one.yes @ weights).tolist(), (one.no @ weights).tolist()
+        print(name, "first, first two:", choice_figures(one.choices, words, meaning))
+        print(name, "auc:", auc(yes, no), "right at .1 wrong:", right_at(yes, no, 0.1))
+
+
+if __name__ == "__main__":
+    main()
