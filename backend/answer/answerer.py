@@ -35,7 +35,8 @@ RULES = 24
 """Passages of rules that are looked at: every library may have one on the same matter."""
 
 CERTAIN = 0.85
-"""Confidence from which rules are taken without a look at everything else, or a record's text gives way to a document."""
+"""Confidence from which rules are taken without a look at everything else, or a record's text gives way to a
+document."""
 
 _DOCUMENTS = ("standard", "news", "research", "policy", "faq", "document")
 _RULES = ("policy", "faq")
@@ -181,7 +182,8 @@ class Answerer:
     # rules
 
     def _rules(self, question: Question, audiences: frozenset[str], sources: Sources) -> Reply | None:
-        """What the rules say: those of the library named, else of the asker's own and the consortium's, else others'."""
+        """What the rules say: those of the library named, else of the asker's own and the consortium's, else
+        others'."""
         named = libraries.named(question.text, self._members())
         members = self._same(named.members or ((question.member,) if question.member else ()))
         hits = self.engine.passages(vocabulary.formal(question.text), audiences, limit=RULES, kinds=_RULES)
@@ -189,29 +191,28 @@ class Answerer:
             return self._other_library(question, named.other, hits, sources)
         if "分馆" in question.text:
             members = tuple({code for hit in hits if (code := owner(hit.item)).endswith("分馆")}) or members
-        evidence = self._ruling(question.text, hits, members, only=bool(named.members))
+        evidence = self._of_members(question.text, hits, members)
+        elsewhere = evidence is None and bool(members) and not named.members
+        if elsewhere:
+            everyone = self.reader.judge(question.text, hits[: self.reader.passages])
+            evidence = everyone if refusal.rules_enough(everyone.confidence, everyone.missing) else None
         if evidence is None:
             return None
-        said = rules.policy(evidence, sources, members=members, language=question.language)
+        said = rules.policy(evidence, sources, members=members, language=question.language, elsewhere=elsewhere)
         differ = not members and len(rules.differing(rules.fitted(evidence))) > 1
         return _said(said, evidence, reason="rules_differ" if differ else None)
 
-    def _ruling(
-        self, question: str, hits: Sequence[PassageHit], members: Sequence[str], *, only: bool
-    ) -> Evidence | None:
-        """Evidence that is enough: of ``members`` and the consortium, else (unless ``only``) of every library.
+    def _of_members(self, question: str, hits: Sequence[PassageHit], members: Sequence[str]) -> Evidence | None:
+        """Evidence that is enough, of ``members`` and the consortium; without members, of every library.
 
-        One library's rules are judged at a time, since the same rule of five libraries would hide that it stands out.
+        One library's rules are judged at a time, since the same rule of five libraries would hide that one answers.
         """
         first = members or ((owner(hits[0].item),) if hits else ())
         judged = [hit for hit in hits if owner(hit.item) in ("", *first)]
         evidence = self.reader.judge(question, judged[: self.reader.passages])
-        if refusal.rules_enough(evidence.confidence, evidence.missing):
-            return evidence if members else self.reader.judge(question, hits[: self.reader.passages])
-        if only or len(judged) == len(hits):
+        if not refusal.rules_enough(evidence.confidence, evidence.missing):
             return None
-        evidence = self.reader.judge(question, hits[: self.reader.passages])
-        return evidence if refusal.rules_enough(evidence.confidence, evidence.missing) else None
+        return evidence if members else self.reader.judge(question, hits[: self.reader.passages])
 
     def _other_library(self, question: Question, name: str, hits: Sequence[PassageHit], sources: Sources) -> Reply:
         self._near(hits, sources)

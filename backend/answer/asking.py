@@ -77,66 +77,15 @@ _MEASURES: tuple[tuple[re.Pattern[str], str], ...] = (
 _NUMBER = re.compile(r"(?<![\d哪几])(?:\d{2,}|\d+(?:号|世纪|届|条|版))")
 """Numbers that say which one is meant: 2015, 2号, 21世纪; not 一个 or 哪一年."""
 _EMPTY = frozenset(
-    "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊吗您们它他她中里上下时哪什么谁几多少"
+    "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊吗您们它他她中里上下时哪什么谁几多少能可会想"
 )
 _EMPTY_ENGLISH = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "do",
-        "does",
-        "did",
-        "what",
-        "when",
-        "where",
-        "who",
-        "whom",
-        "whose",
-        "which",
-        "how",
-        "why",
-        "can",
-        "could",
-        "may",
-        "i",
-        "you",
-        "we",
-        "they",
-        "it",
-        "he",
-        "she",
-        "my",
-        "your",
-        "our",
-        "his",
-        "her",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "from",
-        "by",
-        "with",
-        "and",
-        "or",
-        "any",
-        "some",
-        "there",
-        "have",
-        "has",
-        "much",
-        "many",
-        "long",
-        "get",
-    ]
+    re.findall(
+        r"\w+",
+        "a about an and another any are at be by can could did do does for from get has have he her his how i in is it "
+        "long many may me much my of on or other our please she some tell that the there they this to was we were what "
+        "when where which who whom whose why with you your",
+    )
 )
 RARE = 11.0
 """Rarity from which a word is a name or a term: about one in sixty thousand words."""
@@ -151,7 +100,8 @@ class Words(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """``words``: the content words with their rarity; ``kind_word``: what is asked for (哪座城市 → 城市);
-    ``measure``: pattern of the units a number is asked in (多少人 → 人); ``also``: other words for a word. All folded."""
+    ``measure``: pattern of the units a number is asked in (多少人 → 人); ``also``: other words for a word. All
+    folded."""
 
     text: str
     wanted: Wanted

@@ -1,9 +1,10 @@
 """How near is near? The cosines of texts that have nothing to do with each other are the measure.
 
-One model's cosines lie in a narrow band (.75 to .93), another's in another; and the z-score over an index says little when
-the index holds ten passages, or when nearly all of it is a catalogue. So the same few texts of everyday knowledge are
-embedded once, as questions and as passages: mean and deviation of their cosines are the model's own zero and unit. (A
-zero and a unit for each question were tried: they tell answerable questions from others less well, AUC .93 to .96.)
+One model's cosines lie in a narrow band (.75 to .93), another's in another; and the z-score over an index says little
+when the index holds ten passages, or when nearly all of it is a catalogue. So the same few texts of everyday
+knowledge are embedded once, as questions and as passages: mean and deviation of their cosines are the model's own
+zero and unit. (A zero and a unit for each question were tried: they tell answerable questions from others less well,
+AUC .93 to .96.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Figures on named questions: do answers hold the gold answer, are the right questions refused, are false claims caught?
+"""Figures on named questions: do answers hold the gold answer, are the right questions refused, are false claims
+caught?
 
 Questions are JSONL ``{"id", "question", "passage_ids", "answers", "answerable"?, "kind"?}`` over passages that were
 loaded before with their ids as ``source_id``. A question marked ``gold_string_in_top3`` (its answer is not indexed, but
@@ -95,7 +96,8 @@ def evaluate_answers(answerer: Answerer, questions: Sequence[Asked], audiences: 
 
 
 def evaluate_refusal(answerer: Answerer, questions: Sequence[Asked], audiences: frozenset[str]) -> dict[str, Any]:
-    """AUC of the confidence, and the trade-off: at each share of wrong refusals the share of right ones; by kind, too."""
+    """AUC of the confidence, and the trade-off: at each share of wrong refusals the share of right ones; by kind,
+    too."""
     asked = [question for question in questions if not question.doubtful]
     scores = [answerer.reader.gather(question.text, audiences).confidence for question in asked]
     refused = [_answer(answerer, question, audiences).refused for question in asked]

@@ -89,7 +89,8 @@ def is_status(text: str) -> bool:
 
 
 def fact(item: Any, question: str, sources: Sources) -> Sentence | None:
-    """``《活着》的作者是余华。`` when the (folded) question asks for the author, the publisher or the year of a record."""
+    """``《活着》的作者是余华。`` when the (folded) question asks for the author, the publisher or the year of a
+    record."""
     for asks, name, values in (
         (_ASKS_AUTHOR, "责任者", tuple(item.creators[:3])),
         (_ASKS_PUBLISHER, "出版者", (item.publisher,)),

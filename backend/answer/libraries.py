@@ -1,7 +1,8 @@
 """Which library does a question name? Pure.
 
-Members are known by their full names; readers say less (师范学院图书馆, 市图书馆, 青溪馆). What all names begin with is left
-out, and 图书馆 at the end. A library that is named and is no member is named back: its rules may well be elsewhere.
+Members are known by their full names; readers say less (师范学院图书馆, 市图书馆, 青溪馆). What all names begin with
+is left out, and 图书馆 at the end. A library that is named and is no member is named back: its rules may well be
+elsewhere.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from os.path import commonprefix
 
 _NAMED = re.compile(
     r"[\u4e00-\u9fff]{1,12}?图书馆|[\u4e00-\u9fff]{1,4}(?<![本分总县旧新老场茶宾饭该个])(?:省|市|县|院)(?:图|馆)(?![书])"
@@ -50,7 +50,7 @@ def named(question: str, names: Mapping[str, str]) -> Named:
 def _patterns(names: tuple[tuple[str, str], ...]) -> list[tuple[str, re.Pattern[str]]]:
     """One pattern a distinct name, longer names first; an alias of the same name adds nothing."""
     distinct = {name: code for code, name in reversed(names) if name}
-    shared = commonprefix(list(distinct)) if len(distinct) > 1 else ""
+    shared = _beginning(list(distinct)) if len(distinct) > 1 else ""
     found = []
     for name, code in distinct.items():
         own = name.removeprefix(shared) if len(name.removeprefix(shared)) > 2 else name
@@ -65,3 +65,12 @@ def _patterns(names: tuple[tuple[str, str], ...]) -> list[tuple[str, re.Pattern[
             forms.append(f"(?<![\u4e00-\u9fff]){re.escape(core)}{_KIND}")
         found.append((code, re.compile("|".join(forms))))
     return sorted(found, key=lambda pair: -len(pair[1].pattern))
+
+
+def _beginning(names: list[str]) -> str:
+    """What all names begin with."""
+    shared = names[0]
+    for name in names[1:]:
+        while not name.startswith(shared):
+            shared = shared[:-1]
+    return shared

@@ -1,8 +1,8 @@
 """A question that asks several things → the questions it asks. Pure.
 
-Cut where a new question begins (two question marks, 还有, 以及, a comma between two askings) and where one asking is meant
-for several things (本科生和研究生分别, 市馆和县馆各). A part that has no subject of its own gets the one before it. What is
-one question with 和 in it (X和Y的区别, A和B是什么关系) stays whole.
+Cut where a new question begins (two question marks, 还有, 以及, a comma between two askings) and where one asking is
+meant for several things (本科生和研究生分别, 市馆和县馆各). A part that has no subject of its own gets the one before
+it. What is one question with 和 in it (X和Y的区别, A和B是什么关系) stays whole.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _ASKS = re.compile(
 )
 _MARKS = re.compile(r"(?<=[？?])\s*")
 _JOINT = re.compile(
-    r"[，,；;。]\s*(?:还有|另外|以及|并且|同时|顺便(?:问一?下)?|再(?:问|请问)一?下)?[，,\s]*|(?<=.)(?:还有|以及)(?=.)|(?<= )and (?=(?:what|when|where|who|how|can|is|do)\b)",
+    r"[，,；;。]\s*(?:还有|另外|以及|并且|同时|顺便(?:问一?下)?|再(?:问|请问)一?下)?[，,\s]*|(?<=.)(?:还有|以及)(?=.)|"
+    r"(?<= )and (?=(?:what|when|where|who|how|can|is|do)\b)",
     re.I,
 )
 _EACH = re.compile(

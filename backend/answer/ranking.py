@@ -3,10 +3,11 @@
 Each sentence is described by how its words meet the question's (BM25 among all candidates and within its own item; the
 share of the question's rare words in it, with the sentence before it and the title, and with the one after), by what it
 says beyond the question's own words (a date where a date is asked, a number in the unit asked for …), by its passage's
-score, and by the cosine of the sentence in its context. Words alone choose :data:`EMBEDDED` sentences, which are embedded;
-then everything decides. The weights maximise the likelihood of the sentence that holds the answer; they were learnt by
-``tests/benchmarks/answer_weights.py`` on one half of CMRC 2018's training passages. On the other half the first sentence
-holds the answer for .82 of the questions, the first two for .89 (.71 and .81 with half BM25, half cosine).
+score, and by the cosine of the sentence in its context. Words alone choose :data:`EMBEDDED` sentences, which are
+embedded; then everything decides. The weights maximise the likelihood of the sentence that holds the answer; they
+were learnt by ``tests/benchmarks/answer_weights.py`` on one half of CMRC 2018's training passages. On the other half
+the first sentence holds the answer for .82 of the questions, the first two for .89 (.71 and .81 with half BM25, half
+cosine).
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ def by_all(rows: NDArray[np.float64], cosines: NDArray[np.float64]) -> NDArray[n
 
 
 def _within(asked: Sequence[str], items: Sequence[str], bags: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """BM25 among the sentences of one item, 1 for its best: what is common to the item tells its sentences not apart."""
+    """BM25 among the sentences of one item, 1 for its best: what is common to the item tells its sentences not
+    apart."""
     scores = np.zeros(len(items))
     for item in dict.fromkeys(items):
         places = [at for at, other in enumerate(items) if other == item]

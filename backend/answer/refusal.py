@@ -1,8 +1,8 @@
 """How sure can we be that the evidence answers the question? Pure; the weights are a logistic regression.
 
 None of the figures has the scale of an index: no BM25, no z-score of a corpus, no lead over the next passage (which is
-large in every small index; with it the figures below were no better). So an index of ten passages, one of a thousand and
-a catalogue with a few documents in it are read alike. Learnt by ``tests/benchmarks/answer_weights.py``.
+large in every small index; with it the figures below were no better). So an index of ten passages, one of a thousand
+and a catalogue with a few documents in it are read alike. Learnt by ``tests/benchmarks/answer_weights.py``.
 """
 
 from __future__ import annotations

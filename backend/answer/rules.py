@@ -20,7 +20,7 @@ from backend.answer.sentences import split
 from backend.answer.values import Language, Sentence
 from backend.search.query import folded
 
-OWN_FIRST = 2.0
+OWN_FIRST = 1.2
 """Log-odds that the asker's own rule may stand behind another library's and still be the answer."""
 
 DIFFERS = 1.2
@@ -43,28 +43,30 @@ _SPECIAL = re.compile(
 _FACTS = ("when", "how_many", "where", "who")
 
 
-def policy(evidence: Evidence, sources: Sources, *, members: Sequence[str], language: Language) -> list[Sentence]:
-    """Sentences that answer a question about rules."""
+def policy(
+    evidence: Evidence, sources: Sources, *, members: Sequence[str], language: Language, elsewhere: bool = False
+) -> list[Sentence]:
+    """Sentences that answer a question about rules; ``elsewhere``: those of ``members`` do not, and it says so."""
     if not evidence.units:
         return []
     units = fitted(evidence)
     groups = by_owner(units)
-    first = _whose(groups, units, members)
+    first = _whose(groups, units, () if elsewhere else members)
     best = groups[first][0]
     kind = evidence.asked.wanted
     if kind == "how_to" and (numbered := steps(best)):
         told = [step(unit, sources) for unit in numbered]
         return [_led(told[0], _lead(first, best, sources, language)), *told[1:]]
-    elsewhere = say("no_own_rule", language) if members and first not in ("", *members) else ""
-    if first not in ("", *members) and len(several := differing(units)) > 1:
+    note = say("no_own_rule", language) if elsewhere and first else ""
+    if (elsewhere or first not in ("", *members)) and first and len(several := differing(units)) > 1:
         told = [said(unit, sources, lead=_lead(code, unit, sources, language)) for code, unit in several]
-        return [_led(told[0], elsewhere), *told[1:]]
+        return [_led(told[0], note), *told[1:]]
     asked_so = evidence.asked.covered(folded(best.hit.item.title)) > SAME
     faq = best.hit.item.kind == "faq" and (kind not in _FACTS or asked_so)
     chosen = _from_the_start(best, whole=asked_so) if faq else []
     chosen = chosen or _onwards(best, groups[first])
     return [
-        said(unit, sources, lead=elsewhere + _lead(first, unit, sources, language) if not at else "")
+        said(unit, sources, lead=note + _lead(first, unit, sources, language) if not at else "")
         for at, unit in enumerate(chosen)
     ]
 

@@ -1,7 +1,8 @@
 """A small frozen set with the packaged model: figures may rise, not fall. CI fails on a drop.
 
-The passages and questions were written for this project (well-known facts in our own words, two made-up notices); a third
-of the questions have no answer in them, some about things that no passage mentions, some about a thing that one mentions.
+The passages and questions were written for this project (well-known facts in our own words, two made-up notices); a
+third of the questions have no answer in them, some about things that no passage mentions, some about a thing that one
+mentions.
 """
 
 from __future__ import annotations

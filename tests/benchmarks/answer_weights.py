@@ -5,10 +5,11 @@
     python -m tests.benchmarks.answer_weights --shared ../shared/data [--questions 1200]
 
 Sentences: conditional likelihood of the sentences that hold a gold answer, over half of the CMRC passages (by a hash of
-the passage's id), tested on the other half. Refusal: the same questions asked with their passage in the results and with
-it taken out, on that half of CMRC and on the DRCD articles of one half; a row without its passage counts only when no gold
-answer stands in what is left at the top. Everything is indexed whole, as an installation would. Weights are of figures
-without a scale of the index (no BM25, no z-score), so that an index of ten passages and one of a million read alike.
+the passage's id), tested on the other half. Refusal: the same questions asked with their passage in the results and
+with it taken out, on that half of CMRC and on the DRCD articles of one half; a row without its passage counts only
+when no gold answer stands in what is left at the top. Everything is indexed whole, as an installation would. Weights
+are of figures without a scale of the index (no BM25, no z-score), so that an index of ten passages and one of a
+million read alike.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ def choice_figures(samples: Sequence[Choice], words: Matrix, meaning: Matrix) ->
 
 
 def learn_refusal(yes: Matrix, no: Matrix, *, ridge: float = 0.002) -> tuple[Matrix, float]:
-    """Logistic regression with both sides of equal weight, on standardised figures; weights in the figures' own units."""
+    """Logistic regression with both sides of equal weight, on standardised figures; weights in the figures' own
+    units."""
     rows = np.vstack([yes, no])
     mean, deviation = rows.mean(0), rows.std(0) + 1e-9
     scaled = np.column_stack([(rows - mean) / deviation, np.ones(len(rows))])
@@ -119,7 +121,8 @@ class Gathered:
 
 
 def gather(engine: Any, rows: Sequence[dict[str, Any]]) -> Gathered:
-    """Ask every question of an index; its own passage is taken out of the results for the second half of the figures."""
+    """Ask every question of an index; its own passage is taken out of the results for the second half of the
+    figures."""
     reader = Reader(engine)
     choices, yes, no = [], [], []
     for row in rows:
