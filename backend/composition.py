@@ -153,7 +153,7 @@ class Services:
 
     @cached_property
     def answerer(self) -> Answerer:
-        return Answerer(self.engine, names=self.member_names, modelled=self._modelled())
+        return Answerer(self.engine, names=self.member_names, members=self.member_names.all, modelled=self._modelled())
 
     def _modelled(self) -> Modelled | None:
         """The configured models under their supervisor; None: every answer is extractive."""

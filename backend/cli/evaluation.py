@@ -10,7 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from backend.answer.evaluation import evaluate_answers, evaluate_refusal, read_asked
+from backend.answer.evaluation import (
+    claims_of,
+    evaluate_answers,
+    evaluate_refusal,
+    evaluate_verification,
+    read_asked,
+)
 from backend.cli import common, console
 from backend.composition import Services
 from backend.core.access import PUBLIC
@@ -36,6 +42,10 @@ def register(app: typer.Typer) -> None:
     group.command("answers")(answers_command)
     group.command("refusal")(refusal_command)
     app.add_typer(group, name="eval")
+
+
+CLAIMS = 400
+"""Questions (and sentences of what they find) that labelled claims are made of."""
 
 
 @contextmanager
@@ -84,10 +94,14 @@ def retrieval_command(
 
 
 def answers_command(passages: PassagesOption, questions: QuestionsOption, as_json: common.JsonOption = False) -> None:
-    """How often the first cited sentences hold a gold answer, and how long an answer takes."""
+    """How often the first cited sentences hold a gold answer, how long an answer takes, and which of the labelled
+    true and false claims made of the same texts verification lets pass."""
     asked = read_asked(questions)
+    public = frozenset({PUBLIC})
     with apart(passages) as services:
-        _figures(evaluate_answers(services.answerer, asked, frozenset({PUBLIC})), as_json=as_json)
+        figures = evaluate_answers(services.answerer, asked, public)
+        claims = claims_of(services.answerer, asked, public, limit=CLAIMS)
+        _figures({**figures, "verification": evaluate_verification(claims)}, as_json=as_json)
 
 
 def refusal_command(passages: PassagesOption, questions: QuestionsOption, as_json: common.JsonOption = False) -> None:
