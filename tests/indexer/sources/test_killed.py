@@ -26,7 +26,7 @@ def fill(folder: Path, version: int) -> None:
     folder.mkdir(exist_ok=True)
     lines = [
         {"id": f"d{n}", "title": f"指南{n}", "text": f"{version if n % 3 == 0 else 0}版：第{n}项周一至周五受理。" * 8}
-        for n in range(1500)
+        for n in range(700)
         if version == 1 or n % 7
     ]  # fmt: skip
     (folder / "guide.jsonl").write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), "utf-8")
@@ -69,7 +69,7 @@ def test_a_killed_load_leaves_a_good_state_and_the_next_one_completes_it(tmp_pat
     last = state(open_catalogue(straight / "c.db"))
     moments = random.Random(os.getpid())
     killed = 0
-    for _ in range(4):
+    for _ in range(3):
         killed += kill_after(disturbed / "c.db", folder, moments.uniform(0.0, 0.5))
         between = state(open_catalogue(disturbed / "c.db"))
         assert all(told in (first.get(key), last.get(key)) for key, told in between.items())
