@@ -55,9 +55,15 @@ def record_key(record: Record) -> str:
     )
 
 
+def isbns_of(record: Record) -> set[str]:
+    return {one.value for one in record.identifiers if one.scheme == "isbn"}
+
+
 def meeting_keys(record: Record) -> tuple[str, ...]:
-    """The record's ISBNs: others that have one of them are compared with it."""
-    return tuple(dict.fromkeys(one.value for one in record.identifiers if one.scheme == "isbn"))
+    """Keys under which records with an ISBN in common are compared: with year and volume, so that the many volumes
+    under a set's ISBN are not all compared with each other."""
+    volumes = _designated(record)[1]
+    return tuple(f"{isbn}|{record.year}|{volumes}" for isbn in sorted(isbns_of(record)))
 
 
 def work_key(record: Record) -> str:
@@ -157,7 +163,7 @@ def _arabic(numeral: str) -> str:
 def agreement(one: Record, other: Record) -> tuple[str, ...]:
     """On what two records agree and which differences are forgiven, so that they are one manifestation; empty when they
     are not."""
-    isbns = set(meeting_keys(one)), set(meeting_keys(other))
+    isbns = isbns_of(one), isbns_of(other)
     shared = isbns[0] & isbns[1]
     told = _described_alike(one, other)
     if told is None:
@@ -190,7 +196,7 @@ def _described_alike(one: Record, other: Record) -> tuple[str, ...] | None:
 
 def conflict(one: Record, other: Record) -> str:
     """Why two records cannot be one manifestation whatever else they share; empty when nothing speaks against it."""
-    isbns = set(meeting_keys(one)), set(meeting_keys(other))
+    isbns = isbns_of(one), isbns_of(other)
     years = {one.year, other.year} - {None}
     languages = {one.languages[0] for one in (one, other) if one.languages}
     checks = (

@@ -40,7 +40,7 @@ class Grouping:
         ``raw_digests``: the bytes they were read from."""
         decided = self._batch.decided(self._collection, self._member, list(new))
         keys = {source: cluster_key(thing, self._member) for source, (thing, _, _) in new.items()}
-        meetings = {source: _meetings(thing, self._collection) for source, (thing, _, _) in new.items()}
+        meetings = {source: _meetings(thing) for source, (thing, _, _) in new.items()}
         wanted = {*keys.values(), *decided.values(), *(key for found in meetings.values() for key in found)}
         self._homes = self._batch.items_by_key(self._collection, list(wanted))
         self._read(sorted({home for homes in self._homes.values() for home in homes}))
@@ -120,12 +120,16 @@ class Grouping:
         return hashlib.blake2b(place.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
-def _meetings(thing: Record | Document, collection: str) -> tuple[str, ...]:
-    return tuple(f"i:{isbn}" for isbn in meeting_keys(thing)) if isinstance(thing, Record) else ()
+def _meetings(thing: Record | Document) -> tuple[str, ...]:
+    return tuple(f"i:{_hashed(key)}" for key in meeting_keys(thing)) if isinstance(thing, Record) else ()
+
+
+def _hashed(key: str) -> str:
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
 
 def cluster_key(thing: Record | Document, member: str) -> str:
     """Forty characters shared by what may be one item: a manifestation's key, or the entry itself."""
     said = record_key(thing) if isinstance(thing, Record) else ""
     own = f"k\0{said}" if said else f"s\0{member}\0{thing.source_id}"
-    return hashlib.blake2b(own.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
+    return _hashed(own)
