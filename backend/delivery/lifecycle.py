@@ -1,6 +1,6 @@
 """The one lifecycle of a request, as data: states, who may do what, what each person reads, what needs attention.
 
-Routes, the desk's buttons, the patron's wording, the timers, the diagram and the tables of backend/delivery/lifecycle.md
+Routes, the desk's buttons, the patron's wording, the timers, the diagram and the tables of ``lifecycle.md``
 (:mod:`backend.delivery.lifecycle_document`) are all drawn from :data:`STATES` and :data:`TRANSITIONS`. Pure: nothing
 here touches a database.
 """
