@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -37,8 +38,12 @@ from backend.delivery import iso18626_routes
 from backend.delivery import routes as delivery_routes
 from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.copyright import CopyrightLedger
+from backend.delivery.copyright_policy import load_policy
+from backend.delivery.handover import Handover, Terms
 from backend.delivery.iso18626_receive import Exchange
 from backend.delivery.requests import Rules
+from backend.delivery.scanner import clamd
+from backend.delivery.shelf import FileShelf
 from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
 from backend.enterprise import branches
@@ -179,7 +184,36 @@ class Services:
     @cached_property
     def delivery_rules(self) -> Rules:
         open_limit = None if self.settings.rate_limit == "off" else 20
-        return Rules(open_limit=open_limit, copyright=CopyrightLedger())
+        return Rules(
+            open_limit=open_limit,
+            copyright=self.copyright,
+            download=self.handover.download,
+            withdraw=self.handover.withdraw,
+        )
+
+    @cached_property
+    def copyright(self) -> CopyrightLedger:
+        path = Path(self.settings.copyright_policy) if self.settings.copyright_policy else None
+        return CopyrightLedger(key=self.settings.signing_key(), policy=load_policy(path))
+
+    @cached_property
+    def handover(self) -> Handover:
+        """Electronic delivery: files, links, their terms."""
+        settings = self.settings
+        shelf = FileShelf(
+            directory=settings.deliveries_dir,
+            max_bytes=settings.delivery_max_megabytes * 1024 * 1024,
+            max_pages=settings.delivery_max_pages,
+            scan=clamd(settings.clamd) if settings.clamd else None,
+        )
+        terms = Terms(
+            file_days=settings.delivery_file_days,
+            link_days=settings.delivery_link_days,
+            downloads=settings.delivery_downloads,
+        )
+        return Handover(
+            database=self.database, shelf=shelf, key=settings.signing_key(), public_url=settings.public_url, terms=terms
+        )
 
     @cached_property
     def items(self) -> EngineItems:

@@ -31,6 +31,7 @@ def runner(services: Services) -> Runner:
     mailer = SmtpMailer(url=settings.smtp_url, sender=settings.mail_from) if settings.smtp_url else None
     handlers: dict[str, Handler] = {
         **steps.handlers(services.database, services.delivery_rules, mailer),
+        **services.handover.handlers(),
         "delivery.peer": Sender(
             database=services.database, rules=services.delivery_rules, own_symbol=settings.iso18626_symbol
         ),
@@ -38,6 +39,7 @@ def runner(services: Services) -> Runner:
             services.database, EngineChanges(services.catalogue), services.branch_shelf, services.words
         ),
     }
+    services.handover.begin_sweeping()
     return Runner(services.database, handlers)
 
 

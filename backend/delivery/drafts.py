@@ -7,10 +7,9 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
-from backend.core.db import now
+from backend.core.days import today
 from backend.core.errors import InputError
 from backend.delivery.values import RequestDraft
 
@@ -29,7 +28,7 @@ def clean(draft: RequestDraft) -> RequestDraft:
     if draft.item is None and len(citation) < 2:
         raise InputError("请给出 record_id，或文献的题名、责任者等信息。", detail={"where": "citation"})
     pages = tidy(draft.pages, 100)
-    if draft.needed_by is not None and draft.needed_by < now().date() - timedelta(days=1):
+    if draft.needed_by is not None and draft.needed_by < today():
         raise InputError("需要日期已经过去。", detail={"where": "needed_by"})
     return replace(
         draft,

@@ -47,7 +47,7 @@ def place(
     if known is None:
         _refuse_excess(session, draft, actor, rules)
         if rules.copyright and draft.service == "copy":
-            rules.copyright.at_request(session, draft)
+            rules.copyright.at_request(session, draft, actor.key)
         known = _insert(session, draft, actor, rules, idempotency_key, digest, visitor_id)
     return build(session, known, Viewer(visitor_id=visitor_id), download=rules.download)
 
@@ -110,6 +110,7 @@ def _insert(
         page_count=draft.page_count,
         needed_by=draft.needed_by,
         pickup=draft.pickup,
+        delivery=draft.delivery,
         note=draft.note,
         message="",
         renewals=0,
@@ -135,6 +136,8 @@ def _insert(
                 contact_hash=contact_hash(draft.member, draft.patron_contact),
             )
         )
+    if rules.copyright and draft.service == "copy":
+        rules.copyright.enter(session, row, draft)
     _start(session, row, draft, rules, moment)
     step = Step(transition=PLACED, actor=actor, side=_placing_side(actor), reason="", detail={})
     entry = record(session, row, "", step, moment)

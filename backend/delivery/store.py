@@ -241,6 +241,18 @@ def settle_notice(session: Session, notice_id: str, state: str, moment: datetime
     return settled is not None
 
 
+def link_last_notice(session: Session, number: str, link_id: str) -> None:
+    """The patron's newest notice carries this download link."""
+    theirs = (NoticeRow.number == number, NoticeRow.recipient == "patron")
+    newest = select(func.max(NoticeRow.history_id)).where(*theirs).scalar_subquery()
+    session.execute(
+        update(NoticeRow)
+        .where(*theirs, NoticeRow.history_id == newest)
+        .values(link_id=link_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def unseen_notices(session: Session, recipient: str, *, limit: int = 50) -> list[NoticeRow]:
     query = select(NoticeRow).where(NoticeRow.recipient == recipient, NoticeRow.seen_at.is_(None))
     return list(session.scalars(query.order_by(NoticeRow.created_at).limit(limit)))

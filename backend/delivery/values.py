@@ -86,6 +86,7 @@ class RequestDraft:
     page_count: int | None = None
     needed_by: date | None = None
     pickup: str = ""
+    delivery: str = ""
     note: str = ""
     matched: str = ""
     peer_request_id: str | None = None
@@ -146,6 +147,9 @@ class RequestView(BaseModel):
     needed_by: date | None = None
     due: date | None = None
     pickup: str = ""
+    delivery: str = ""
+    page_count: int | None = None
+    note: str = ""
     can_cancel: bool = False
     actions: list[dict[str, Any]] = []
     history: list[HistoryView] = []
