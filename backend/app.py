@@ -26,7 +26,10 @@ log = logging.getLogger(__name__)
 STATIC = Path(backend.__file__).parents[1] / "widget" / "static"
 
 BODY_LIMIT = 256 * 1024
-LARGER_BODIES = {r"/iso18626": 4 * 1024 * 1024, r"/desk/.*/(upload|files)": 64 * 1024 * 1024}
+LARGER_BODIES = {r"/iso18626": 4 * 1024 * 1024}
+UPLOADS = (r"/desk/requests/[^/]+/file", r"/api/delivery/requests/[^/]+/file")
+FORM_FRAME = 64 * 1024
+"""What a form adds to the file in it."""
 
 
 def create_app(services: Services) -> FastAPI:
@@ -67,7 +70,8 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     _operations(app, services, registry)
     _pages(app)
-    app.add_middleware(BodyLimit, limit=BODY_LIMIT, larger=LARGER_BODIES)
+    upload = services.settings.delivery_max_megabytes * 1024 * 1024 + FORM_FRAME
+    app.add_middleware(BodyLimit, limit=BODY_LIMIT, larger=LARGER_BODIES | dict.fromkeys(UPLOADS, upload))
     app.add_middleware(CrossOrigin, allowed=services.origins.origin_allowed)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Metrics, registry=registry)

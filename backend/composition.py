@@ -41,6 +41,7 @@ from backend.delivery.copyright import CopyrightLedger
 from backend.delivery.copyright_policy import load_policy
 from backend.delivery.handover import Handover, Terms
 from backend.delivery.iso18626_receive import Exchange
+from backend.delivery.letters import Letters
 from backend.delivery.requests import Rules
 from backend.delivery.scanner import clamd
 from backend.delivery.shelf import FileShelf
@@ -189,6 +190,8 @@ class Services:
             copyright=self.copyright,
             download=self.handover.download,
             withdraw=self.handover.withdraw,
+            letter_link=self.handover.letter_link,
+            letters=Letters(Path(self.settings.notice_templates) if self.settings.notice_templates else None),
         )
 
     @cached_property

@@ -13,7 +13,7 @@ from types import FrameType
 
 from backend.composition import Services
 from backend.core.jobs import Handler, Runner
-from backend.delivery import steps
+from backend.delivery import lapse, steps
 from backend.delivery.iso18626_send import Sender
 from backend.delivery.notices import SmtpMailer
 from backend.enterprise import step as alert_step
@@ -32,6 +32,7 @@ def runner(services: Services) -> Runner:
     handlers: dict[str, Handler] = {
         **steps.handlers(services.database, services.delivery_rules, mailer),
         **services.handover.handlers(),
+        lapse.LAPSE_JOB: lapse.handler(services.database, services.delivery_rules),
         "delivery.peer": Sender(
             database=services.database, rules=services.delivery_rules, own_symbol=settings.iso18626_symbol
         ),

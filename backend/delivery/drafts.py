@@ -81,6 +81,6 @@ def fingerprint(draft: RequestDraft) -> str:
     """What was asked, as a digest: tells a repeated call from another request under the same key."""
     asked: Sequence[Any] = (
         draft.member, draft.service, draft.item.id if draft.item else None, draft.citation, draft.patron_name,
-        draft.patron_contact, draft.pages, str(draft.needed_by), draft.pickup,
+        draft.patron_contact, draft.pages, str(draft.needed_by), draft.pickup, draft.delivery,
     )  # fmt: skip
     return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode()).hexdigest()

@@ -20,6 +20,10 @@ def file(session: Session, file_id: str) -> FileRow | None:
     return session.get(FileRow, file_id, populate_existing=True)
 
 
+def link(session: Session, link_id: str) -> LinkRow | None:
+    return session.get(LinkRow, link_id, populate_existing=True)
+
+
 def link_of(session: Session, file_id: str) -> LinkRow | None:
     """The file's link that was made last and not revoked."""
     query = select(LinkRow).where(LinkRow.file_id == file_id, LinkRow.revoked_at.is_(None))

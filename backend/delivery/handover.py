@@ -23,6 +23,7 @@ from backend.core.errors import Conflict, InputError, NotFound
 from backend.core.ids import new_id
 from backend.delivery import file_store, moves, store
 from backend.delivery.file_models import FileRow, LinkRow
+from backend.delivery.letters import Link
 from backend.delivery.lifecycle import Side, State, check
 from backend.delivery.models import RequestRow
 from backend.delivery.rules import Rules
@@ -199,6 +200,14 @@ class Handover:
         left = max(0, link.max_downloads - link.downloads) if link.expires_at > now() else 0
         return DownloadView(url=self.url(link.id), expires_at=link.expires_at, remaining=left)
 
+    def letter_link(self, session: Session, link_id: str) -> Link | None:
+        """The link of a notice, as its letter shows it; None when it works no longer."""
+        link = file_store.link(session, link_id)
+        if link is None or link.revoked_at is not None or link.expires_at <= now():
+            return None
+        until = link.expires_at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M")
+        return Link(url=self.url(link.id), until=until, remaining=max(0, link.max_downloads - link.downloads))
+
     def offered(self, token: str) -> Offered:
         """What the link leads to. :raises NotFound: the same words for every link that does not work."""
         with self.database.read() as session:
@@ -253,7 +262,7 @@ class Handover:
                 raise NotFound("没有这个申请号，或它不是您的申请。")
             return self.shelf.open(file.stored)
 
-    def renew_link(self, number: str, *, actor: Actor) -> None:
+    def renew_link(self, number: str, *, actor: Actor, rules: Rules) -> None:
         """A fresh link for the reader, who is told by a notice; the old one works no longer.
 
         :raises NotFound: when there is no file, or the request is not theirs.
@@ -264,7 +273,7 @@ class Handover:
                 raise Conflict("文件已过保存期，请供书馆重新上传。")
             link = self._new_link(session, file)
             entry = moves.remark(session, row, actor, action="renew_link", told="已为您重新生成下载链接。")
-            moves.tell(session, row, entry)
+            moves.notify(session, row, entry, rules)
             store.link_last_notice(session, row.number, link.id)
 
     def revoke(self, number: str, *, actor: Actor) -> None:

@@ -326,6 +326,14 @@ TRANSITIONS: tuple[Transition, ...] = (
     _transition("ask_cancel", [Z.WILL_SUPPLY], Z.CANCEL_ASKED, [P, R, F], "请求取消", danger=True),
     _transition("agree_cancel", [Z.CANCEL_ASKED], Z.CANCELLED, [S], "同意取消"),
     _transition("refuse_cancel", [Z.CANCEL_ASKED], Z.WILL_SUPPLY, [S], "不能取消", told="供书馆已在办理，不能取消。"),
+    _transition(
+        "lapse",
+        [Z.REVIEW, Z.REQUESTED, Z.CONDITIONAL, Z.RETRY_OFFERED],
+        Z.UNFILLED,
+        [T],
+        "已过需要日期",
+        told="已过您填写的最迟需要日期，申请已停止办理。",
+    ),
     _transition("reopen", [Z.UNFILLED], Z.REVIEW, [R, F], "重新办理", told="馆员正在重新办理您的申请。"),
 )
 

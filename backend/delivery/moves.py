@@ -256,11 +256,19 @@ def remark(session: Session, row: RequestRow, actor: Actor, *, action: str, told
     return entry
 
 
-def tell(session: Session, row: RequestRow, entry: HistoryRow) -> None:
+def notify(session: Session, row: RequestRow, entry: HistoryRow, rules: Rules) -> None:
     """Queue the notices of an entry."""
     patron = store.patron(session, row.number)
-    emails = {member.code: member.email for member in consortium.members(session)}
-    notices.write(session, row, entry, patron_contact=patron.contact if patron else "", member_emails=emails)
+    members = consortium.members(session)
+    notices.write(
+        session,
+        row,
+        entry,
+        patron_contact=patron.contact if patron else "",
+        member_emails={member.code: member.email for member in members},
+        member_names={member.code: member.name for member in members},
+        letters=rules.letters,
+    )
 
 
 def follow_up(session: Session, row: RequestRow, entry: HistoryRow, rules: Rules) -> None:
@@ -274,7 +282,7 @@ def follow_up(session: Session, row: RequestRow, entry: HistoryRow, rules: Rules
         jobs.drop(session, timers.KIND, row.number)
     else:
         jobs.schedule(session, timers.KIND, row.number, due_at=due_at, payload={"state": row.state})
-    tell(session, row, entry)
+    notify(session, row, entry, rules)
     outside = {entry.supplier or "", row.requester, entry.detail.get("former_supplier", "")}
     if any(party.startswith("peer:") for party in outside):
         payload = {"number": row.number, "history_id": entry.id, "action": entry.action}

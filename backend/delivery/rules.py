@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
+from backend.delivery.letters import STANDARD, Letters, Link
 from backend.delivery.models import RequestRow
 from backend.delivery.routing import Policy
 from backend.delivery.values import RequestDraft
@@ -32,7 +33,8 @@ class CopyrightGuard(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What a deployment decides. ``open_limit`` None: no limit (benchmarks). ``erase_after`` closing.
-    ``withdraw`` takes back the file of a copy that was reported as unusable."""
+    ``withdraw`` takes back the file of a copy that was reported as unusable; ``letter_link`` gives a
+    notice its download link when it is sent."""
 
     policy: Policy | None = None
     open_limit: int | None = 20
@@ -41,3 +43,5 @@ class Rules:
     copyright: CopyrightGuard | None = None
     download: Download | None = None
     withdraw: Callable[[Session, str], None] | None = None
+    letter_link: Callable[[Session, str], Link | None] | None = None
+    letters: Letters = STANDARD

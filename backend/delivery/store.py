@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.delivery.lifecycle import OPEN_STATES, State
@@ -47,7 +47,8 @@ def patron(session: Session, number: str) -> PatronRow | None:
 
 
 def erase_patron(session: Session, number: str, moment: datetime) -> bool:
-    """Forget the name and contact, also in the notices; False when that was done before."""
+    """Forget the name, the contact and what the patron wrote to the library, also in the notices; False when that was
+    done before."""
     erased = session.execute(
         update(PatronRow)
         .where(PatronRow.number == number, PatronRow.erased_at.is_(None))
@@ -57,7 +58,13 @@ def erase_patron(session: Session, number: str, moment: datetime) -> bool:
     session.execute(
         update(NoticeRow)
         .where(NoticeRow.number == number, NoticeRow.recipient == "patron")
-        .values(address="", body="", subject="")
+        .values(address="", body="", subject="", error="")
+    )
+    session.execute(
+        update(RequestRow)
+        .where(RequestRow.number == number)
+        .values(note="")
+        .execution_options(synchronize_session=False)
     )
     return erased is not None
 
@@ -93,31 +100,38 @@ def was_asked(session: Session, number: str, supplier: str) -> bool:
     return session.scalars(query.limit(1)).first() is not None
 
 
+def _same_patron(owner: str, contact_hash: str) -> ColumnElement[bool]:
+    """Their browser or their contact; nobody when neither is known."""
+    same: ColumnElement[bool] = RequestRow.owner == owner if owner else false()
+    return or_(same, PatronRow.contact_hash == contact_hash) if contact_hash else same
+
+
 def open_count(session: Session, *, owner: str, contact_hash: str) -> int:
     """Open requests of this patron, by contact or by browser."""
-    mine: ColumnElement[bool] = RequestRow.owner == owner
-    if contact_hash:
-        mine = or_(mine, PatronRow.contact_hash == contact_hash)
     query = (
         select(func.count())
         .select_from(RequestRow)
         .outerjoin(PatronRow, PatronRow.number == RequestRow.number)
-        .where(mine, RequestRow.state.in_(_OPEN))
+        .where(_same_patron(owner, contact_hash), RequestRow.state.in_(_OPEN))
     )
     return session.scalar(query) or 0
 
 
 def open_duplicate(
-    session: Session, *, owner: str, item_id: str | None, title: str, service: str, pages: str
+    session: Session, *, owner: str, contact_hash: str, item_id: str | None, title: str, service: str, pages: str
 ) -> str | None:
     """The number of an open request of the same person for the same thing."""
     same = RequestRow.item_id == item_id if item_id else and_(RequestRow.item_id.is_(None), RequestRow.title == title)
-    query = select(RequestRow.number).where(
-        RequestRow.owner == owner,
-        same,
-        RequestRow.service == service,
-        RequestRow.pages == pages,
-        RequestRow.state.in_(_OPEN),
+    query = (
+        select(RequestRow.number)
+        .outerjoin(PatronRow, PatronRow.number == RequestRow.number)
+        .where(
+            _same_patron(owner, contact_hash),
+            same,
+            RequestRow.service == service,
+            RequestRow.pages == pages,
+            RequestRow.state.in_(_OPEN),
+        )
     )
     return session.scalars(query.limit(1)).first()
 
@@ -230,12 +244,12 @@ def notice(session: Session, notice_id: str) -> NoticeRow | None:
     return session.get(NoticeRow, notice_id, populate_existing=True)
 
 
-def settle_notice(session: Session, notice_id: str, state: str, moment: datetime) -> bool:
+def settle_notice(session: Session, notice_id: str, state: str, moment: datetime, *, error: str = "") -> bool:
     """Mark a queued notice; False when it was settled before."""
     settled = session.execute(
         update(NoticeRow)
         .where(NoticeRow.id == notice_id, NoticeRow.state == "queued")
-        .values(state=state, sent_at=moment if state == "sent" else None)
+        .values(state=state, sent_at=moment if state == "sent" else None, error=error)
         .returning(NoticeRow.id)
     ).first()
     return settled is not None
@@ -256,6 +270,17 @@ def link_last_notice(session: Session, number: str, link_id: str) -> None:
 def unseen_notices(session: Session, recipient: str, *, limit: int = 50) -> list[NoticeRow]:
     query = select(NoticeRow).where(NoticeRow.recipient == recipient, NoticeRow.seen_at.is_(None))
     return list(session.scalars(query.order_by(NoticeRow.created_at).limit(limit)))
+
+
+def take_notices_of_visitor(session: Session, visitor_id: str, moment: datetime, *, limit: int = 50) -> list[NoticeRow]:
+    """What the visitor has not been shown yet, oldest first; shown from now on."""
+    theirs = select(RequestRow.number).where(RequestRow.visitor_id == visitor_id)
+    query = select(NoticeRow).where(
+        NoticeRow.recipient == "patron", NoticeRow.seen_at.is_(None), NoticeRow.number.in_(theirs), NoticeRow.body != ""
+    )
+    found = list(session.scalars(query.order_by(NoticeRow.created_at, NoticeRow.id).limit(limit)))
+    mark_seen(session, "patron", [notice.id for notice in found], moment)
+    return found
 
 
 def mark_seen(session: Session, recipient: str, ids: Collection[str], moment: datetime) -> None:
