@@ -34,14 +34,16 @@ from backend.core.events import EventBus, InProcessBus, RedisBus
 from backend.core.limits import InProcessLimiter, Limiter, RedisLimiter, Unlimited
 from backend.core.settings import Settings
 from backend.core.tokens import VisitorTokens
-from backend.delivery import iso18626_routes
+from backend.delivery import download_routes, iso18626_routes, upload_routes
 from backend.delivery import routes as delivery_routes
 from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.copyright import CopyrightLedger
 from backend.delivery.copyright_policy import load_policy
+from backend.delivery.counter import Counter
 from backend.delivery.handover import Handover, Terms
 from backend.delivery.iso18626_receive import Exchange
 from backend.delivery.letters import Letters
+from backend.delivery.reports import Reports
 from backend.delivery.requests import Rules
 from backend.delivery.scanner import clamd
 from backend.delivery.shelf import FileShelf
@@ -53,7 +55,7 @@ from backend.enterprise.branches import Branches
 from backend.enterprise.library import Shelf
 from backend.search import routes as search_routes
 from backend.search.engine import SearchEngine
-from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, MemberNames
+from backend.wiring import ChatRequests, DeskBoard, DeskCounter, DeskFigures, EngineItems, KnowledgeIndex, MemberNames
 from indexer.catalogue import Catalogue
 from indexer.progress import Progress
 from indexer.snapshot import SnapshotStore
@@ -195,6 +197,10 @@ class Services:
         )
 
     @cached_property
+    def counter(self) -> Counter:
+        return Counter(database=self.database, rules=self.delivery_rules, handover=self.handover, lookup=self.items)
+
+    @cached_property
     def copyright(self) -> CopyrightLedger:
         path = Path(self.settings.copyright_policy) if self.settings.copyright_policy else None
         return CopyrightLedger(key=self.settings.signing_key(), policy=load_policy(path))
@@ -244,15 +250,19 @@ class Services:
             search_routes.router(self.engine),
             chat_routes.build_router(self.chat),
             delivery_routes.router(self.database, self.items, self.delivery_rules),
+            upload_routes.router(self.counter, self.staff_sessions),
+            download_routes.router(self.handover),
             iso18626_routes.router(self.exchange),
             desk_pages.router(
                 self.database,
                 bus=self.bus,
                 sign_in=self.staff_sessions,
                 board=DeskBoard(QueueBoard(self.database, self.delivery_rules)),
+                counter=DeskCounter(self.counter),
                 staffed=staffed_members,
                 libraries=self.member_names.all,
                 knowledge=self.knowledge,
+                figures=DeskFigures(Reports(self.database)),
             ),
             enterprise_routes.router(self.database, self.engine, self.branch_directory, self.catalogue.head_revision),
         ]

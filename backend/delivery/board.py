@@ -23,7 +23,7 @@ from backend.delivery.views import Viewer, actor_of_staff, build, names
 BY_SUPPLIER = frozenset(state for state, rule in STATES.items() if rule.responsible is Side.SUPPLIER)
 BY_REQUESTER = frozenset(state for state, rule in STATES.items() if rule.responsible is Side.REQUESTER)
 CLOSED = frozenset(STATES) - OPEN_STATES
-BOARD_VIEWS = ("todo", "open", "closed", "all")
+BOARD_VIEWS = ("todo", "attention", "open", "closed", "all")
 
 
 class MoveAsked(Protocol):
@@ -121,11 +121,14 @@ def _conditions(view: str, staff: Staff) -> list[ColumnElement[bool]]:
         return [*visible, store.in_states(CLOSED)]
     if view == "open":
         return [*visible, store.in_states(OPEN_STATES)]
-    if member is not None:
-        return [store.waiting_for(member, as_supplier=BY_SUPPLIER, as_requester=BY_REQUESTER)]
+    waiting = [] if member is None else [
+        store.waiting_for(member, as_supplier=BY_SUPPLIER, as_requester=BY_REQUESTER)
+    ]  # fmt: skip
+    if view == "todo" and member is not None:
+        return waiting
     moment = now()
     limits = {state: moment - rule.attention for state, rule in STATES.items() if rule.attention is not None}
-    return [store.standing_since(limits)]
+    return [*waiting, store.standing_since(limits)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

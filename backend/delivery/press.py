@@ -264,13 +264,20 @@ def image_to_pdf(source: Path, max_pages: int) -> bytes:
             if frames > max_pages:
                 raise Refused("pages", f"图片有 {frames} 页，超过一次传递的上限 {max_pages} 页。")
             pages.extend(_flat_frames(opened))
-        file = io.BytesIO()
-        first, *rest = pages
-        first.save(file, "PDF", save_all=True, append_images=rest, resolution=PRINT_DPI, quality=88)
+        return _bound(pages)
     except Image.DecompressionBombError as error:
         raise Refused("size", f"图片过大（超过 {MAX_PIXELS // 1_000_000} 百万像素），请降低分辨率后再上传。") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise Refused("damaged", "这张图片已损坏，无法读取。") from error
+
+
+def _bound(pages: list[Image.Image]) -> bytes:
+    """The pages in one PDF: black and white without loss, the rest as JPEG."""
+    bilevel = all(page.mode == "1" for page in pages)
+    first, *rest = pages if bilevel else [page.convert("L") if page.mode == "1" else page for page in pages]
+    file = io.BytesIO()
+    settings = {} if bilevel else {"quality": 88}
+    first.save(file, "PDF", save_all=True, append_images=rest, resolution=PRINT_DPI, **settings)
     return file.getvalue()
 
 

@@ -317,3 +317,23 @@ def placed_between(session: Session, since: datetime, until: datetime, member: s
 def supplies_between(session: Session, since: datetime, until: datetime) -> list[SupplyRow]:
     query = select(SupplyRow).where(SupplyRow.at >= since, SupplyRow.at < until)
     return list(session.scalars(query.order_by(SupplyRow.at, SupplyRow.number)))
+
+
+def supplies_of(session: Session, agreement: str, since: datetime, until: datetime) -> list[tuple[SupplyRow, str]]:
+    """Supplies under one agreement, with what was supplied."""
+    query = (
+        select(SupplyRow, RequestRow.title)
+        .join(RequestRow, RequestRow.number == SupplyRow.number)
+        .where(SupplyRow.agreement == agreement, SupplyRow.at >= since, SupplyRow.at < until)
+    )
+    return [(supply, title) for supply, title in session.execute(query.order_by(SupplyRow.at, SupplyRow.number))]
+
+
+def answers_between(session: Session, since: datetime, until: datetime) -> list[tuple[str, str, int]]:
+    """(supplier, state of its place, how many) of the places asked in that time."""
+    query = (
+        select(RotaRow.supplier, RotaRow.state, func.count())
+        .where(RotaRow.asked_at >= since, RotaRow.asked_at < until)
+        .group_by(RotaRow.supplier, RotaRow.state)
+    )
+    return [(supplier, state, count) for supplier, state, count in session.execute(query)]

@@ -39,7 +39,7 @@ KNOWN = [
     ),
     ("杨伯峻《论语译注》", {"title": "论语译注", "authors": "杨伯峻"}),
     (
-        "@book{x, title = {中国{图书馆}史}, author={甲 and 乙}, publisher=\"某社\", year=2017, isbn={978-7-5325-5940-4}}",
+        "@book{x, title={中国{图书馆}史}, author={甲 and 乙}, publisher=\"某社\", year=2017,isbn={978-7-5325-5940-4}}",
         {"title": "中国图书馆史", "authors": "甲, 乙", "publisher": "某社", "year": 2017, "isbn": "9787532559404"},
     ),
     (
