@@ -151,6 +151,7 @@ class RequestView(BaseModel):
     page_count: int | None = None
     note: str = ""
     can_cancel: bool = False
+    can_erase: bool = False
     actions: list[dict[str, Any]] = []
     history: list[HistoryView] = []
     rota: list[RotaView] = []

@@ -9,7 +9,9 @@ import type { DeliveryRequest, Message } from "../types.js";
 import { Composer } from "./composer.js";
 import { type RequestTarget, Surrounding, type Surroundings } from "./context.js";
 import { Icon } from "./icons.js";
-import { MyRequests, Progress, RequestForm } from "./request.js";
+import { News } from "./news.js";
+import { MyRequests, Progress } from "./progress.js";
+import { RequestForm } from "./request.js";
 import { TurnArticle } from "./turn.js";
 
 export interface PanelProps {
@@ -64,6 +66,7 @@ export function Panel({ session, state, strings, base, heading, close }: PanelPr
         {page.name === "form" && <RequestForm target={page.target} close={back} placed={(first) => setPage({ name: "progress", number: first.number, first })} />}
         {page.name === "progress" && <Progress key={page.number} number={page.number} first={page.first} close={back} />}
         {page.name === "requests" && <MyRequests close={back} show={(number) => setPage({ name: "progress", number, first: null })} />}
+        {page.name !== "form" && <News show={(number) => setPage({ name: "progress", number, first: null })} />}
         <div class="talk" hidden={page.name !== "talk"}>
           <div class="log" ref={log} tabIndex={0} role="region" aria-label={heading}>
             {state.turns.length === 0 && state.ready && <Welcome />}
