@@ -169,6 +169,9 @@ def _publisher(text: str) -> str:
     pressed = re.search(r"[:：]\s*([^:：,，.。;；]{2,60}?)\s*[,，]\s*(?:\[?c?)?(?:1[5-9]|20)\d{2}", text)
     if pressed and not pressed[1].strip()[:1].isdigit():
         return pressed[1].strip()
+    named = re.search(rf"(?:^|[.。:：,，]\s*)([^.。:：,，]{{2,60}}?)\s*[,，]\s*\[?c?{_YEAR}", text)
+    if named and _PRESS.search(named[1]):
+        return named[1].strip()
     named = _PRESS.search(text)
     return re.sub(rf"\s+{_YEAR}.*$", "", named[0]).strip() if named else ""
 

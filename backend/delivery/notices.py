@@ -36,14 +36,16 @@ def write(
     made = []
     if (row.visitor_id or patron_contact) and state not in SILENT_FOR_PATRON:
         subject, text = letters.write("patron", row.state, fields)
-        made.append(_notice(row, entry, "patron", address_in(patron_contact), subject, text))
+        told = _notice(row, entry, "patron", patron_contact, subject, text)
+        told.seen_at = entry.at if entry.side == Side.PATRON else None  # what they just did is no news to them
+        made.append(told)
     desk = {Side.SUPPLIER: row.supplier, Side.REQUESTER: row.requester}.get(rule.responsible or Side.TIMER)
     if state is State.UNFILLED:
         desk, fields["suggestion"] = row.requester, "建议：如属本馆收藏范围，可考虑采购。"
     acted_by_themselves = desk == entry.actor_member
     if desk and not desk.startswith("peer:") and not acted_by_themselves:
         subject, text = letters.write("staff", row.state, fields)
-        made.append(_notice(row, entry, desk, address_in(member_emails.get(desk, "")), subject, text))
+        made.append(_notice(row, entry, desk, member_emails.get(desk, ""), subject, text))
     session.add_all(made)
     session.flush()
     for notice in made:

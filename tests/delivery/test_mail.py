@@ -22,7 +22,7 @@ from backend.delivery import counter_store, requests, steps, store
 from backend.delivery.letters import STANDARD, Letters, Link
 from backend.delivery.mail import SmtpMailer, Undeliverable, address_in
 from backend.delivery.models import NoticeRow
-from tests.delivery.library import PATRON, RULES, draft, item
+from tests.delivery.library import PATRON, RULES, draft, item, staff_actor
 
 LETTER = STANDARD.frame("【已送达】题名", "第一行\n第二行", None)
 
@@ -193,15 +193,24 @@ def test_a_server_that_stays_away_is_given_up_and_shown(database: Database) -> N
         assert session.scalars(select(JobRow).where(JobRow.kind == "delivery.notice")).all() == []
 
 
-def test_a_patron_at_the_counter_is_written_to_and_a_visitor_is_shown_once(database: Database) -> None:
+def test_a_visitor_is_shown_once_what_others_did(database: Database) -> None:
     with database.begin() as session:
-        requests.place(session, draft(item("city")), actor=PATRON, rules=RULES, visitor_id="v_1")
-    with database.begin() as session:
-        shown = store.take_notices_of_visitor(session, "v_1", now())
-        assert [notice.recipient for notice in shown] == ["patron"]
+        number = requests.place(session, draft(item("city")), actor=PATRON, rules=RULES, visitor_id="v_1").number
     with database.begin() as session:
         assert store.take_notices_of_visitor(session, "v_1", now()) == []
+        requests.move(session, number, "accept", actor=staff_actor("city"), rules=RULES)
+    with database.begin() as session:
         assert store.take_notices_of_visitor(session, "v_2", now()) == []
+        assert [notice.number for notice in store.take_notices_of_visitor(session, "v_1", now())] == [number]
+    with database.begin() as session:
+        assert store.take_notices_of_visitor(session, "v_1", now()) == []
+
+
+def test_a_patron_at_the_counter_is_written_to(database: Database, box: Box, mailer: SmtpMailer) -> None:
+    with database.begin() as session:
+        requests.place(session, draft(item("city")), actor=staff_actor("county-b"), rules=RULES)
+    Runner(database, steps.handlers(database, RULES, mailer)).drain()
+    assert {each["X-Recipients"] for each in box.taken} == {"reader@example.org", "city@example.org"}
 
 
 def test_own_templates_replace_the_packaged_ones(tmp_path: Path) -> None:

@@ -63,10 +63,10 @@ export function Panel({ session, state, strings, base, heading, close }: PanelPr
           <button type="button" class="icon-button" aria-label={strings.fresh} title={strings.fresh} onClick={() => { session.fresh(); setPage(TALK); setProblem(null); }}><Icon name="fresh" /></button>
           {close && <button type="button" class="icon-button" aria-label={strings.close} title={strings.close} onClick={close}><Icon name="close" /></button>}
         </header>
+        {page.name !== "form" && <News show={(number) => setPage({ name: "progress", number, first: null })} />}
         {page.name === "form" && <RequestForm target={page.target} close={back} placed={(first) => setPage({ name: "progress", number: first.number, first })} />}
         {page.name === "progress" && <Progress key={page.number} number={page.number} first={page.first} close={back} />}
         {page.name === "requests" && <MyRequests close={back} show={(number) => setPage({ name: "progress", number, first: null })} />}
-        {page.name !== "form" && <News show={(number) => setPage({ name: "progress", number, first: null })} />}
         <div class="talk" hidden={page.name !== "talk"}>
           <div class="log" ref={log} tabIndex={0} role="region" aria-label={heading}>
             {state.turns.length === 0 && state.ready && <Welcome />}

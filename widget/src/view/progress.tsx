@@ -84,7 +84,7 @@ function RequestFacts({ request }: { request: DeliveryRequest }): JSX.Element {
       <dl class="facts">
         <Fact label={strings.citation} value={request.citation} />
         <Fact label={strings.supplier} value={supplier} />
-        <Fact label={strings.pages} value={request.pages} />
+        <Fact label={strings.pagesShort} value={request.pages} />
         <Fact label={strings.pickup} value={request.pickup} />
         <Fact label={strings.neededByShort} value={request.needed_by} />
         <Fact label={strings.due} value={request.due} />
