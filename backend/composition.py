@@ -257,7 +257,7 @@ class Services:
                 self.database,
                 bus=self.bus,
                 sign_in=self.staff_sessions,
-                board=DeskBoard(QueueBoard(self.database, self.delivery_rules)),
+                board=DeskBoard(QueueBoard(self.database, self.delivery_rules, self.items)),
                 counter=DeskCounter(self.counter),
                 staffed=staffed_members,
                 libraries=self.member_names.all,

@@ -135,6 +135,10 @@ class DeskCounter:
     def note(self, number: str, text: str, *, staff: Staff) -> None:
         self._counter.note(number, text, staff=staff)
 
+    def reading(self, number: str, *, staff: Staff) -> Mapping[str, Any] | None:
+        found = self._counter.reading(number, staff=staff)
+        return found.model_dump(mode="json") if found else None
+
     def notes(self, number: str, *, staff: Staff) -> Sequence[Mapping[str, str]]:
         return self._counter.notes(number, staff=staff)
 

@@ -12,8 +12,9 @@ import threading
 from types import FrameType
 
 from backend.composition import Services
-from backend.core.jobs import Handler, Runner
+from backend.core.jobs import Handler, Runner, schedule
 from backend.delivery import lapse, steps
+from backend.delivery.copyright import FORGET_JOB
 from backend.delivery.iso18626_send import Sender
 from backend.delivery.notices import SmtpMailer
 from backend.enterprise import step as alert_step
@@ -32,6 +33,7 @@ def runner(services: Services) -> Runner:
     handlers: dict[str, Handler] = {
         **steps.handlers(services.database, services.delivery_rules, mailer),
         **services.handover.handlers(),
+        FORGET_JOB: services.copyright.handler(services.database),
         lapse.LAPSE_JOB: lapse.handler(services.database, services.delivery_rules),
         "delivery.peer": Sender(
             database=services.database, rules=services.delivery_rules, own_symbol=settings.iso18626_symbol
@@ -41,6 +43,8 @@ def runner(services: Services) -> Runner:
         ),
     }
     services.handover.begin_sweeping()
+    with services.database.begin() as session:
+        schedule(session, FORGET_JOB, "ledger")
     return Runner(services.database, handlers)
 
 

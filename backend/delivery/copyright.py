@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from backend.core.db import now
+from backend.core import jobs
+from backend.core.db import Database, now
 from backend.core.errors import Conflict
 from backend.delivery import copyright_store as store
 from backend.delivery.copyright_policy import CopyrightLimits, CopyrightPolicy
@@ -27,6 +29,7 @@ from backend.delivery.values import ItemRef, RequestDraft
 from backend.delivery.works import Work, extent_pages, work_of
 
 DEFAULT = CopyrightPolicy()
+FORGET_JOB = "delivery.forget_copies"
 ASKED, SUPPLIED = "asked", "supplied"
 __all__ = ["CopyrightLedger", "CopyrightLimits", "CopyrightPolicy"]
 
@@ -108,6 +111,16 @@ class CopyrightLedger:
         """Delete entries older than the longest period."""
         longest = max(limits.period_days for limits in (self.policy.default, *self.policy.members.values()))
         return store.forget(session, now() - timedelta(days=longest))
+
+    def handler(self, database: Database) -> Callable[[jobs.Job], None]:
+        """The worker's daily step that forgets entries whose period is over."""
+
+        def step(job: jobs.Job) -> None:
+            with database.begin() as session:
+                self.forget(session)
+                jobs.schedule(session, FORGET_JOB, job.key, due_at=now() + timedelta(days=1))
+
+        return step
 
     def _before(
         self, session: Session, work: Work, patron: str, owner: str, member: str, *, leave_out: str = ""

@@ -20,7 +20,7 @@ from backend.core.errors import Conflict, InputError, NotFound
 from backend.delivery import counter_store, moves, notices, requests, store
 from backend.delivery.drafts import clean, contact_hash, tidy
 from backend.delivery.handover import Handover
-from backend.delivery.lifecycle import Side
+from backend.delivery.lifecycle import Side, State
 from backend.delivery.models import NoteRow, RequestRow
 from backend.delivery.quote import Quote, quote, read_citation
 from backend.delivery.rules import Rules
@@ -168,6 +168,15 @@ class Counter:
         if member not in known:
             raise InputError("请选择读者所属的成员馆。", detail={"where": "member"})
         return member
+
+    def reading(self, number: str, *, staff: Staff) -> Quote | None:
+        """How a citation that waits for a librarian was read, and which records it may mean."""
+        with self.database.read() as session:
+            row = requests.seen(session, number, Viewer(staff=staff))
+            waits = row.state == State.REVIEW and row.citation
+            if not waits or not sides(row, actor_of_staff(staff)) & {Side.REQUESTER, Side.OFFICE}:
+                return None
+        return read_citation(row.citation, self.lookup, OPEN_TO_ALL)[2]
 
     def note(self, number: str, text: str, *, staff: Staff) -> None:
         """Write a note for colleagues.

@@ -27,9 +27,11 @@ class SignIn(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """What a librarian does with a request. ``version``: the state of the request on the page they acted from."""
+    """What a librarian does with a request. ``version``: the state of the request on the page they acted from;
+    ``record_id``: the record that a citation turned out to mean."""
 
     action: str
+    record_id: str = ""
     reason: str = ""
     due: date | None = None
     version: int | None = None
@@ -113,6 +115,10 @@ class Counter(Protocol):
     def revoke(self, number: str, *, staff: Staff) -> None: ...
 
     def note(self, number: str, text: str, *, staff: Staff) -> None: ...
+
+    def reading(self, number: str, *, staff: Staff) -> Mapping[str, Any] | None:
+        """How a citation that waits for a librarian was read, and which records it may mean (``understood``,
+        ``candidates``); None for every other request."""
 
     def notes(self, number: str, *, staff: Staff) -> Sequence[Mapping[str, str]]:
         """``{author, text, at}`` of the librarian's own library."""

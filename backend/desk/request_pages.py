@@ -44,6 +44,7 @@ class RequestPage:
             request=found,
             file=self._counter.file_view(number, staff=staff),
             notes=self._counter.notes(number, staff=staff),
+            reading=self._counter.reading(number, staff=staff),
             typed=typed or {},
             closed=not found["actions"] and not found["next_step"],
         )
@@ -134,14 +135,18 @@ def router(board: Board, counter: Counter, pages: Pages) -> APIRouter:
         number: str,
         action: str,
         version: Annotated[int, Form()],
-        reason: Annotated[str, Form(max_length=1000)] = "",
+        reason: Annotated[str, Form(max_length=20_000)] = "",
         due: Annotated[str, Form(max_length=10)] = "",
+        record: Annotated[str, Form(max_length=64)] = "",
+        record_id: Annotated[str, Form(max_length=64)] = "",
     ) -> Response:
+        chosen = record_id.strip() or record
         try:
-            wanted = Move(action=action, reason=reason.strip(), due=parse_date(due), version=version)
+            wanted = Move(action=action, reason=reason.strip(), due=parse_date(due), version=version, record_id=chosen)
             board.move(number, wanted, staff=session.staff)
         except LianwenError as error:
-            return show(number, session, error, {"action": action, "reason": reason, "due": due})
+            typed = {"action": action, "reason": reason, "due": due, "record": record, "record_id": record_id}
+            return show(number, session, error, typed)
         return see_other(f"/desk/requests/{number}")
 
     return routes

@@ -110,6 +110,9 @@ class NoCounter:
     def notes(self, number: str, *, staff: Staff) -> Sequence[Mapping[str, str]]:
         return []
 
+    def reading(self, number: str, *, staff: Staff) -> Mapping[str, Any] | None:
+        return None
+
     def file_view(self, number: str, *, staff: Staff) -> Mapping[str, Any] | None:
         return None
 
