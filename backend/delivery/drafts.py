@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from backend.core.days import today
 from backend.core.errors import InputError
 from backend.delivery.values import RequestDraft
 
+FARTHEST = timedelta(days=36_600)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -30,6 +32,8 @@ def clean(draft: RequestDraft) -> RequestDraft:
     pages = tidy(draft.pages, 100)
     if draft.needed_by is not None and draft.needed_by < today():
         raise InputError("需要日期已经过去。", detail={"where": "needed_by"})
+    if draft.needed_by is not None and draft.needed_by > today() + FARTHEST:
+        raise InputError("需要日期太远，请核对年份。", detail={"where": "needed_by"})
     return replace(
         draft,
         patron_name=name,

@@ -156,9 +156,10 @@ def _supplier_line(asked: Sequence[Library]) -> str:
 
 
 def _price_line(first: Library, service: str, pages: int | None) -> str:
-    if not first.price_fen and not first.page_price_fen:
+    by_page = first.page_price_fen if service == "copy" else 0
+    if not first.price_fen and not by_page:
         return "不收费。"
-    if service == "loan" or not first.page_price_fen:
+    if not by_page:
         return f"每件收费 {yuan(first.price_fen)} 元。"
     line = f"每页 {yuan(first.page_price_fen)} 元"
     line += f"，另收每件 {yuan(first.price_fen)} 元" if first.price_fen else ""

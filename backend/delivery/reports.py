@@ -24,6 +24,7 @@ from backend.delivery.views import names
 
 Cell = str | int | float
 LONGEST = timedelta(days=3660)
+LAST_YEAR = 2999
 SERVICES = {"loan": "借阅", "copy": "复制", "": ""}
 LINE_HEADS = ("申请", "满足", "未满足", "取消", "办理中", "满足率 %", "中位天数", "90% 天数")
 INDICATORS = {
@@ -97,7 +98,7 @@ class Reports:
     def _ask(self, session: Session, staff: Staff, since: date, until: date) -> _Ask:
         if until < since:
             raise InputError("结束日期早于开始日期。", detail={"where": "until"})
-        if until - since > LONGEST:
+        if until - since > LONGEST or until.year > LAST_YEAR:
             raise InputError("统计区间至多十年。", detail={"where": "since"})
         member = None if staff.role is Role.OFFICE else staff.member or ""
         end = midnight(until + timedelta(days=1))

@@ -11,6 +11,9 @@ from backend.core import jobs  # the tables of leased work
 from backend.core.db import Base, Database
 from backend.delivery import file_models, models
 from tests.delivery.library import consortium
+from tests.delivery.readers import client, reader, stranger
+
+__all__ = ["client", "reader", "stranger"]
 
 assert jobs.JobRow.metadata is models.RequestRow.metadata is file_models.FileRow.metadata
 

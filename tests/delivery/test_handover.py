@@ -38,7 +38,7 @@ from backend.delivery.values import DownloadView
 from backend.delivery.views import Viewer, actor_of_staff
 from tests.delivery import uploads
 from tests.delivery.library import PATRON, draft, item, librarian
-from tests.delivery.test_routes import NoBranches, Shelf
+from tests.delivery.readers import NoBranches, Shelf
 from tests.delivery.test_steps import Post
 
 KEY = "a signing key of some length for tests"

@@ -294,7 +294,7 @@ def test_the_board_shows_what_concerns_a_librarian(database: Database) -> None:
 def test_a_librarian_moves_a_request_on_the_board(database: Database) -> None:
     number = place(database, draft(item("city"))).number
     desk = QueueBoard(database, RULES)
-    asked = SimpleNamespace(action="accept", reason="", due=None, version=None)
+    asked = SimpleNamespace(action="accept", reason="", due=None, version=None, record_id="")
     with pytest.raises(NotFound):
         desk.move(number, asked, staff=librarian("college"))
     assert desk.move(number, asked, staff=librarian("city"))["state"] == "will_supply"
