@@ -33,7 +33,11 @@ FORM_FRAME = 64 * 1024
 
 
 def create_app(services: Services) -> FastAPI:
-    """The application over ``services``; nothing is read from the environment here."""
+    """The application over ``services``; nothing is read from the environment here.
+
+    :raises ConfigurationError: for a setting that cannot be used.
+    """
+    services.check()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

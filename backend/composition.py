@@ -43,6 +43,7 @@ from backend.delivery.counter import Counter
 from backend.delivery.handover import Handover, Terms
 from backend.delivery.iso18626_receive import Exchange
 from backend.delivery.letters import Letters
+from backend.delivery.mail import SmtpMailer
 from backend.delivery.reports import Reports
 from backend.delivery.requests import Rules
 from backend.delivery.scanner import clamd
@@ -195,6 +196,19 @@ class Services:
             letter_link=self.handover.letter_link,
             letters=Letters(Path(self.settings.notice_templates) if self.settings.notice_templates else None),
         )
+
+    @cached_property
+    def mailer(self) -> SmtpMailer | None:
+        """The configured mail server; None: notices stay on page and desk."""
+        settings = self.settings
+        return SmtpMailer(url=settings.smtp_url, sender=settings.mail_from) if settings.smtp_url else None
+
+    def check(self) -> None:
+        """Read everything that a deployment may have written wrongly.
+
+        :raises ConfigurationError: naming the setting or file, before anybody is served.
+        """
+        _ = self.mailer, self.delivery_rules
 
     @cached_property
     def counter(self) -> Counter:

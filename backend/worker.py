@@ -16,7 +16,6 @@ from backend.core.jobs import Handler, Runner, schedule
 from backend.delivery import lapse, steps
 from backend.delivery.copyright import FORGET_JOB
 from backend.delivery.iso18626_send import Sender
-from backend.delivery.notices import SmtpMailer
 from backend.enterprise import step as alert_step
 from backend.wiring import EngineChanges
 from indexer.build import compact_when_needed
@@ -29,9 +28,8 @@ TIDY_SECONDS = 60.0
 def runner(services: Services) -> Runner:
     """The runner of every kind of step this program has."""
     settings = services.settings
-    mailer = SmtpMailer(url=settings.smtp_url, sender=settings.mail_from) if settings.smtp_url else None
     handlers: dict[str, Handler] = {
-        **steps.handlers(services.database, services.delivery_rules, mailer),
+        **steps.handlers(services.database, services.delivery_rules, services.mailer),
         **services.handover.handlers(),
         FORGET_JOB: services.copyright.handler(services.database),
         lapse.LAPSE_JOB: lapse.handler(services.database, services.delivery_rules),

@@ -4,10 +4,12 @@ and within which limits. Reads only; nothing is kept."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from backend.consortium import store as consortium
 from backend.core.db import now
 from backend.delivery import citations, rota
 from backend.delivery.copyright import CopyrightLedger
@@ -101,10 +103,14 @@ def quote(session: Session, draft: RequestDraft, *, rules: Rules, reading: Quote
         available=item is not None, conditions=[],
     )  # fmt: skip
     libraries: list[Library] = []
+    most = None
     if item is not None:
         planned = rota.plan(session, draft, item.holdings, number="", moment=now(), policy=rules.policy)
         called = names(session)
         libraries = [_library(each, called, draft.service, pages) for each in planned]
+        terms = {agreement.id: agreement for agreement in consortium.agreements(session, requester=draft.member)}
+        first = next((each for each in planned if each.place.position == 1 and each.agreement), None)
+        most = terms[first.agreement].max_pages if first and first.agreement in terms else None
     ledger = rules.copyright if isinstance(rules.copyright, CopyrightLedger) else None
     left = ledger.left(session, draft, owner) if ledger and draft.service == "copy" else None
     asked = [library for library in libraries if library.position]
@@ -115,21 +121,26 @@ def quote(session: Session, draft: RequestDraft, *, rules: Rules, reading: Quote
             "pages": pages,
             "pages_left": left,
             "available": bool(asked),
-            "conditions": _conditions(draft, asked, libraries, pages, left, rules),
+            "conditions": _conditions(draft, asked, libraries, _Limits(pages=pages, left=left, most=most), rules),
         }
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """``pages`` asked for, ``left`` by copyright, ``most`` that the first library copies at once."""
+
+    pages: int | None
+    left: int | None
+    most: int | None
+
+
 def _conditions(
-    draft: RequestDraft,
-    asked: Sequence[Library],
-    known: Sequence[Library],
-    pages: int | None,
-    left: int | None,
-    rules: Rules,
+    draft: RequestDraft, asked: Sequence[Library], known: Sequence[Library], limits: _Limits, rules: Rules
 ) -> list[str]:
     """The terms in a reader's words."""
     lines = []
+    pages, left = limits.pages, limits.left
     if asked:
         lines.append(_supplier_line(asked))
         lines.append(_price_line(asked[0], draft.service, pages))
@@ -139,6 +150,8 @@ def _conditions(
         )
     else:
         lines.append("联盟目录里没有对上这份文献，提交后先由馆员核对，再决定向哪里索取、是否收费。")
+    if limits.most is not None and draft.service == "copy":
+        lines.append(f"按两馆协议，每件至多复制 {limits.most} 页。")
     if left is not None:
         lines.append(f"按版权限额，这份文献您还可以复制 {left} 页。")
         if pages is not None and pages > left:

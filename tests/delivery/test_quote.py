@@ -23,6 +23,8 @@ def test_price_limits_and_conditions_are_told(reader: Reader) -> None:
     assert [library["position"] for library in told["libraries"]] == [1, 2]
     assert told["libraries"][0]["total_fen"] == 300
     assert any("每页 0.30 元，10 页合计 3.00 元" in line for line in told["conditions"])
+    assert "按两馆协议，每件至多复制 50 页。" in told["conditions"]
+    assert told["pages_left"] is None
     loan = reader.post(f"{URL}/quote", {"record_id": "r1", "service": "loan"}).json()
     assert "不收费。" in loan["conditions"]
     assert yuan(5) == "0.05"
