@@ -28,8 +28,8 @@ STATIC = Path(backend.__file__).parents[1] / "widget" / "static"
 BODY_LIMIT = 256 * 1024
 LARGER_BODIES = {r"/iso18626": 4 * 1024 * 1024}
 UPLOADS = (r"/desk/requests/[^/]+/file", r"/api/delivery/requests/[^/]+/file")
-FORM_FRAME = 64 * 1024
-"""What a form adds to the file in it."""
+ROOM = 2 * 1024 * 1024
+"""Above the limit of files, so that a file a little too large is answered by the page it was sent from."""
 
 
 def create_app(services: Services) -> FastAPI:
@@ -74,7 +74,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     _operations(app, services, registry)
     _pages(app)
-    upload = services.settings.delivery_max_megabytes * 1024 * 1024 + FORM_FRAME
+    upload = services.settings.delivery_max_megabytes * 1024 * 1024 + ROOM
     app.add_middleware(BodyLimit, limit=BODY_LIMIT, larger=LARGER_BODIES | dict.fromkeys(UPLOADS, upload))
     app.add_middleware(CrossOrigin, allowed=services.origins.origin_allowed)
     app.add_middleware(SecurityHeaders)

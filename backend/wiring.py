@@ -114,6 +114,7 @@ class DeskCounter:
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
+        self.max_bytes = counter.max_bytes
 
     def upload(
         self, number: str, file: BinaryIO, *, staff: Staff, version: int | None, pages_checked: bool

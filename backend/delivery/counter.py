@@ -57,6 +57,11 @@ class Counter:
     handover: Handover
     lookup: ItemLookup
 
+    @property
+    def max_bytes(self) -> int:
+        """Of an upload."""
+        return self.handover.shelf.max_bytes
+
     def incoming(self) -> AbstractContextManager[Path]:
         """A place for an upload to grow."""
         return self.handover.shelf.incoming()

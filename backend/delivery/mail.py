@@ -6,9 +6,10 @@ import re
 import smtplib
 import ssl
 from dataclasses import dataclass
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import formatdate, parseaddr
+from email.header import Header
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.utils import formataddr, formatdate, parseaddr
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -72,21 +73,25 @@ class SmtpMailer:
         except (OSError, smtplib.SMTPException) as error:
             raise RetryLater(f"mail server: {error}") from error
 
-    def _message(self, notice_id: str, to: str, letter: Letter) -> EmailMessage:
-        """The same notice is the same message: a second copy after a crash has the Message-ID of the first."""
+    def _message(self, notice_id: str, to: str, letter: Letter) -> MIMEMultipart:
+        """The same notice is the same message: a second copy after a crash has the Message-ID of the first.
+
+        Built with the older classes of ``email``: the newer ones lose spaces where a long subject is folded between
+        encoded words.
+        """
         name, sender = parseaddr(self.sender)
-        message = EmailMessage()
-        message["From"] = Address(display_name=name, addr_spec=sender)
-        message["To"] = Address(addr_spec=to)
-        message["Subject"] = " ".join(letter.subject.split())[:300]
+        message = MIMEMultipart("alternative")
+        message["From"] = formataddr((name, sender), charset="utf-8")
+        message["To"] = to
+        message["Subject"] = Header(" ".join(letter.subject.split())[:300], "utf-8").encode()
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{notice_id}@{sender.rpartition('@')[2] or 'lianwen'}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(letter.text)
-        message.add_alternative(letter.html, subtype="html")
+        message.attach(MIMEText(letter.text, "plain", "utf-8"))
+        message.attach(MIMEText(letter.html, "html", "utf-8"))
         return message
 
-    def _send(self, message: EmailMessage) -> None:
+    def _send(self, message: MIMEMultipart) -> None:
         parts = urlsplit(self.url)
         host, context = str(parts.hostname), ssl.create_default_context()
         with (

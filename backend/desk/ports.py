@@ -93,7 +93,9 @@ class Order:
 
 class Counter(Protocol):
     """What librarians do with requests besides moving them along. Everything raises :class:`NotFound` for a request
-    that is not theirs."""
+    that is not theirs. ``max_bytes``: of an upload."""
+
+    max_bytes: int
 
     def upload(
         self, number: str, file: BinaryIO, *, staff: Staff, version: int | None, pages_checked: bool

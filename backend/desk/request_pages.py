@@ -46,6 +46,7 @@ class RequestPage:
             notes=self._counter.notes(number, staff=staff),
             reading=self._counter.reading(number, staff=staff),
             typed=typed or {},
+            max_bytes=self._counter.max_bytes,
             closed=not found["actions"] and not found["next_step"],
         )
 
