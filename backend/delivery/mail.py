@@ -83,7 +83,7 @@ class SmtpMailer:
         message = MIMEMultipart("alternative")
         message["From"] = formataddr((name, sender), charset="utf-8")
         message["To"] = to
-        message["Subject"] = Header(" ".join(letter.subject.split())[:300], "utf-8").encode()
+        message["Subject"] = Header(" ".join(letter.subject.split())[:300], "utf-8", header_name="Subject").encode()
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{notice_id}@{sender.rpartition('@')[2] or 'lianwen'}>"
         message["Auto-Submitted"] = "auto-generated"
