@@ -126,7 +126,7 @@ def _apply(
     if asked and asked.startswith("peer:") and asked != row.supplier:
         step.detail["former_supplier"] = asked
     _account(session, row, step, rules, supplier=asked, moment=moment, pages=pages)
-    if step.transition.target == NEXT or step.transition.name in SUPPLIED:
+    if step.transition.target == NEXT or step.transition.name in (*SUPPLIED, "lapse"):
         _mark_places(session, row, step, asked, moment)
     entry = record(session, row, before, step, moment)
     follow_up(session, row, entry, rules)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -252,32 +253,33 @@ def _across(canvas: Canvas, width: float, height: float, mark: str) -> None:
 
 
 def image_to_pdf(source: Path, max_pages: int) -> bytes:
-    """The pictures of a JPEG, PNG or (many-paged) TIFF as a PDF, one a page.
+    """The pictures of a JPEG, PNG or (many-paged) TIFF as a PDF, one a page. One picture at a time is unpacked.
 
     :raises Refused: for one that is damaged, too large when unpacked, or has too many pages.
     """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    pages: list[Image.Image] = []
+    file = io.BytesIO()
     try:
-        with Image.open(source, formats=("JPEG", "PNG", "TIFF")) as opened:
+        with Image.open(source, formats=("JPEG", "PNG", "TIFF")) as opened, pikepdf.new() as made:
             frames = int(getattr(opened, "n_frames", 1))
             if frames > max_pages:
                 raise Refused("pages", f"图片有 {frames} 页，超过一次传递的上限 {max_pages} 页。")
-            pages.extend(_flat_frames(opened))
-        return _bound(pages)
+            for frame in _flat_frames(opened):
+                with pikepdf.open(io.BytesIO(_page_of(frame))) as page:
+                    made.pages.extend(page.pages)
+            made.save(file)
     except Image.DecompressionBombError as error:
         raise Refused("size", f"图片过大（超过 {MAX_PIXELS // 1_000_000} 百万像素），请降低分辨率后再上传。") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise Refused("damaged", "这张图片已损坏，无法读取。") from error
+    return file.getvalue()
 
 
-def _bound(pages: list[Image.Image]) -> bytes:
-    """The pages in one PDF: black and white without loss, the rest as JPEG."""
-    bilevel = all(page.mode == "1" for page in pages)
-    first, *rest = pages if bilevel else [page.convert("L") if page.mode == "1" else page for page in pages]
+def _page_of(frame: Image.Image) -> bytes:
+    """A PDF of one page: black and white without loss, the rest as JPEG."""
     file = io.BytesIO()
-    settings = {} if bilevel else {"quality": 88}
-    first.save(file, "PDF", save_all=True, append_images=rest, resolution=PRINT_DPI, **settings)
+    settings = {} if frame.mode == "1" else {"quality": 88}
+    frame.save(file, "PDF", resolution=PRINT_DPI, **settings)
     return file.getvalue()
 
 
@@ -308,5 +310,18 @@ def main(order: Mapping[str, Any]) -> dict[str, Any]:
         return {"refused": "damaged", "message": "这份文件已损坏，无法处理。", "cause": repr(error)[:500]}
 
 
+def limit(order: Mapping[str, Any]) -> None:
+    """Bind this process to the order's limits, before it opens anything."""
+    for kind, most in (
+        (resource.RLIMIT_AS, int(order["memory"])),
+        (resource.RLIMIT_CPU, int(order["seconds"])),
+        (resource.RLIMIT_FSIZE, int(order["max_bytes"])),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(json.load(sys.stdin)), ensure_ascii=False))
+    given = json.load(sys.stdin)
+    limit(given)
+    sys.stdout.write(json.dumps(main(given), ensure_ascii=False))

@@ -133,7 +133,7 @@ def build(session: Session, row: RequestRow, viewer: Viewer, *, download: Downlo
         actions=[{"name": t.name, "label": t.label, "needs": list(t.needs), "danger": t.danger} for t in open_to],
         history=[_step(entry, desk=not reader) for entry in history],
         rota=[] if reader else [_place(place, called) for place in store.rota(session, row.number)],
-        download=download(session, row.number) if download and home else None,
+        download=download(session, row.number) if download and reader else None,
         patron=patron,
         attention=needs_attention(state, now() - row.state_since),
         version=row.version,

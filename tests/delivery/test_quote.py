@@ -102,6 +102,7 @@ def test_a_request_ends_when_its_last_day_is_over(database: Database) -> None:
         row = store.request(session, number)
         assert row is not None
         assert row.state == "unfilled"
+        assert [place.state for place in store.rota(session, number)] == ["expired"]
         assert store.history(session, number)[-1].told == "已过您填写的最迟需要日期，申请已停止办理。"
 
 
