@@ -89,7 +89,12 @@ def press(source: Path, target: Path, kind: str, stamp: Stamp, *, max_pages: int
         with made.open_metadata(set_pikepdf_as_editor=False) as metadata:
             metadata["dc:title"] = stamp.title
         made.docinfo["/Title"] = stamp.title
-        made.save(target, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+        # streams are copied as they are: pictures keep their quality, and no bomb is unpacked
+        made.save(
+            target,
+            object_stream_mode=pikepdf.ObjectStreamMode.generate,
+            stream_decode_level=pikepdf.StreamDecodeLevel.none,
+        )
     return {"pages": count, "removed": removed}
 
 

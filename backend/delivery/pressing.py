@@ -15,8 +15,8 @@ from backend.core.errors import InputError
 log = logging.getLogger(__name__)
 
 MEMORY = 1536 * 1024**2
-CPU_SECONDS = 60
-WALL_SECONDS = 90.0
+CPU_SECONDS = 120
+WALL_SECONDS = 240.0
 _SLOTS = threading.BoundedSemaphore(2)
 """How many files are worked on at once: with their memory this fits a small server."""
 
