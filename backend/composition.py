@@ -29,8 +29,10 @@ from backend.consortium import staff
 from backend.consortium.members import OriginList
 from backend.consortium.staff import StaffSessions
 from backend.core.access import Network, parse_networks
+from backend.core.bell import Bell, InProcessBell, RedisBell
 from backend.core.db import Database
 from backend.core.events import EventBus, InProcessBus, RedisBus
+from backend.core.jobs import ring_when_due
 from backend.core.limits import InProcessLimiter, Limiter, RedisLimiter, Unlimited
 from backend.core.settings import Settings
 from backend.core.tokens import VisitorTokens
@@ -46,6 +48,7 @@ from backend.delivery.letters import Letters
 from backend.delivery.mail import SmtpMailer
 from backend.delivery.reports import Reports
 from backend.delivery.requests import Rules
+from backend.delivery.routing import Policy
 from backend.delivery.scanner import clamd
 from backend.delivery.shelf import FileShelf
 from backend.desk import pages as desk_pages
@@ -85,7 +88,13 @@ class Services:
         """The database, migrated to what this code expects."""
         database = Database(self.settings.effective_database_url)
         migrations.upgrade(database.engine)
+        ring_when_due(database, self.bell.ring)
         return database
+
+    @cached_property
+    def bell(self) -> Bell:
+        """Wakes the workers when something fell due."""
+        return RedisBell(self.settings.redis_url) if self.settings.redis_url else InProcessBell()
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -189,6 +198,7 @@ class Services:
     def delivery_rules(self) -> Rules:
         open_limit = None if self.settings.rate_limit == "off" else 20
         return Rules(
+            policy=Policy(fairness=self.settings.routing_fairness),
             open_limit=open_limit,
             copyright=self.copyright,
             download=self.handover.download,
@@ -308,6 +318,6 @@ class Services:
 
     def close(self) -> None:
         """Release what was opened."""
-        for name in ("bus", "database"):
+        for name in ("bus", "bell", "database"):
             if name in self.__dict__:
                 getattr(self, name).close()

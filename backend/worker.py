@@ -1,7 +1,7 @@
 """The worker: due steps of delivery and notices, leased from the database, one process or many.
 
 With SQLite the web process runs it as a thread; with PostgreSQL ``lianwen worker`` runs as a process of its own.
-Redis only wakes it sooner: without news it looks every second.
+Redis only wakes it sooner (:mod:`backend.core.bell`): without news it looks every second.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def run(services: Services, *, once: bool = False) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, finish)
     threading.Thread(target=tidy, args=(services, stop), name="tidy", daemon=True).start()
-    work.run(stop)
+    work.run(stop, wake=services.bell.wait)
     return 0
 
 
@@ -77,7 +77,13 @@ class InProcess:
     def __init__(self, services: Services) -> None:
         self._stop = threading.Event()
         self._threads = (
-            threading.Thread(target=runner(services).run, args=(self._stop,), name="worker", daemon=True),
+            threading.Thread(
+                target=runner(services).run,
+                args=(self._stop,),
+                kwargs={"wake": services.bell.wait},
+                name="worker",
+                daemon=True,
+            ),
             threading.Thread(target=tidy, args=(services, self._stop), name="tidy", daemon=True),
         )
 

@@ -78,6 +78,18 @@ class StaffSessionRow(SessionColumns, Base):
     staff_id: Mapped[str] = mapped_column(ForeignKey("consortium_staff.id", ondelete="CASCADE"), index=True)
 
 
+class OutsideSupplierRow(Base):
+    """A supplier outside the consortium that is asked by e-mail."""
+
+    __tablename__ = "consortium_outside_supplier"
+
+    code: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(320))
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class PeerRow(Base):
     """Another ISO 18626 system. ``token_hash`` recognises it when it calls; ``outgoing_token`` is what we show it."""
 

@@ -7,8 +7,16 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from backend.consortium.models import AgreementRow, MemberRow, OriginRow, PeerRow, StaffRow, StaffSessionRow
-from backend.consortium.values import Agreement, Member, Peer, StaffAccount
+from backend.consortium.models import (
+    AgreementRow,
+    MemberRow,
+    OriginRow,
+    OutsideSupplierRow,
+    PeerRow,
+    StaffRow,
+    StaffSessionRow,
+)
+from backend.consortium.values import Agreement, Member, OutsideSupplier, Peer, StaffAccount
 from backend.core.access import Role
 from backend.core.accounts import Accounts
 
@@ -61,6 +69,12 @@ def staff_accounts(session: Session) -> list[StaffAccount]:
 
 def peers(session: Session) -> list[Peer]:
     return [_peer(row) for row in session.scalars(select(PeerRow).order_by(PeerRow.symbol))]
+
+
+def outside_suppliers(session: Session) -> list[OutsideSupplier]:
+    """All of them, by code."""
+    rows = session.scalars(select(OutsideSupplierRow).order_by(OutsideSupplierRow.code))
+    return [OutsideSupplier(code=row.code, name=row.name, email=row.email, active=row.active) for row in rows]
 
 
 def peer_row(session: Session, symbol: str) -> PeerRow | None:

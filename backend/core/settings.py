@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         default=SecretStr(""), description="signs tokens; empty: made once in the data directory"
     )
+    routing_fairness: float = Field(
+        default=20.0, ge=0, description="days of waiting that a full imbalance of lent and borrowed is worth"
+    )
     rate_limit: Literal["on", "off"] = Field(default="on", description="off only for benchmarks")
     embedding_model: str = Field(
         default="packaged", description="packaged, or a sentence-transformers directory or name"

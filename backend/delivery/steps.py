@@ -11,7 +11,7 @@ from backend.core import jobs
 from backend.core.db import Database, now
 from backend.core.errors import Conflict
 from backend.core.jobs import Handler, Job
-from backend.delivery import moves, notices, requests, store, timers
+from backend.delivery import mail_suppliers, moves, notices, requests, store, timers
 from backend.delivery.letters import Letter
 from backend.delivery.lifecycle import STATES, State
 from backend.delivery.models import NoticeRow, RequestRow
@@ -71,7 +71,11 @@ def send_notice(database: Database, rules: Rules, mailer: Mailer | None, job: Jo
     if mailer is not None and notice.address:
         state, problem = _sent(mailer, notice, rules.letters.frame(notice.subject, notice.body, link), job)
     with database.begin() as session:
-        store.settle_notice(session, notice.id, state, now(), error=problem)
+        row = store.request(session, notice.number)
+        settled = store.settle_notice(session, notice.id, state, now(), error=problem)
+        if settled and row is not None and state != "sent" and mail_suppliers.is_mail(notice.recipient):
+            why = "地址被退回" if state == "failed" else "没有配置邮件服务器"
+            moves.overhear(session, row, TIMER, f"给对方的邮件没有发出（{why}），请以其他方式联系：{notice.subject}")
 
 
 def _sent(mailer: Mailer, notice: NoticeRow, letter: Letter, job: Job) -> tuple[str, str]:

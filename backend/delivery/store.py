@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.delivery.lifecycle import OPEN_STATES, State
@@ -100,21 +100,9 @@ def was_asked(session: Session, number: str, supplier: str) -> bool:
     return session.scalars(query.limit(1)).first() is not None
 
 
-def _same_patron(owner: str, contact_hash: str) -> ColumnElement[bool]:
-    """Their browser or their contact; nobody when neither is known."""
-    same: ColumnElement[bool] = RequestRow.owner == owner if owner else false()
-    return or_(same, PatronRow.contact_hash == contact_hash) if contact_hash else same
-
-
 def open_count(session: Session, *, owner: str, contact_hash: str) -> int:
     """Open requests of this patron, by contact or by browser."""
-    query = (
-        select(func.count())
-        .select_from(RequestRow)
-        .outerjoin(PatronRow, PatronRow.number == RequestRow.number)
-        .where(_same_patron(owner, contact_hash), RequestRow.state.in_(_OPEN))
-    )
-    return session.scalar(query) or 0
+    return len(_open_of(session, owner, contact_hash))
 
 
 def open_duplicate(
@@ -122,18 +110,20 @@ def open_duplicate(
 ) -> str | None:
     """The number of an open request of the same person for the same thing."""
     same = RequestRow.item_id == item_id if item_id else and_(RequestRow.item_id.is_(None), RequestRow.title == title)
-    query = (
-        select(RequestRow.number)
-        .outerjoin(PatronRow, PatronRow.number == RequestRow.number)
-        .where(
-            _same_patron(owner, contact_hash),
-            same,
-            RequestRow.service == service,
-            RequestRow.pages == pages,
-            RequestRow.state.in_(_OPEN),
-        )
-    )
-    return session.scalars(query.limit(1)).first()
+    thing = (same, RequestRow.service == service, RequestRow.pages == pages)
+    return min(_open_of(session, owner, contact_hash, *thing), default=None)
+
+
+def _open_of(session: Session, owner: str, contact_hash: str, *wanted: ColumnElement[bool]) -> set[str]:
+    """Numbers of a patron's open requests, by browser and by contact: each found by its own index."""
+    still = (RequestRow.state.in_(_OPEN), *wanted)
+    found: set[str] = set()
+    if owner:
+        found |= set(session.scalars(select(RequestRow.number).where(RequestRow.owner == owner, *still)))
+    if contact_hash:
+        theirs = select(RequestRow.number).join(PatronRow, PatronRow.number == RequestRow.number)
+        found |= set(session.scalars(theirs.where(PatronRow.contact_hash == contact_hash, *still)))
+    return found
 
 
 def queues(session: Session, suppliers: Collection[str]) -> dict[str, int]:
@@ -146,29 +136,49 @@ def queues(session: Session, suppliers: Collection[str]) -> dict[str, int]:
     return {str(supplier): count for supplier, count in session.execute(query)}
 
 
-def asked_since(session: Session, requester: str, since: datetime) -> dict[tuple[str, str], int]:
-    """(supplier, service) → supplies to ``requester`` since then: the volume that agreements limit."""
-    query = (
+def volume_since(session: Session, requester: str, since: datetime) -> dict[tuple[str, str], int]:
+    """(supplier, service) → what counts against an agreement's monthly limit: supplies to ``requester`` since then,
+    and requests that lie before the supplier now (it may supply them all)."""
+    supplied = (
         select(SupplyRow.supplier, SupplyRow.service, func.count())
         .where(SupplyRow.requester == requester, SupplyRow.at >= since)
         .group_by(SupplyRow.supplier, SupplyRow.service)
     )
-    return {(supplier, service): count for supplier, service, count in session.execute(query)}
+    pending = (
+        select(RequestRow.supplier, RequestRow.service, func.count())
+        .where(RequestRow.requester == requester, in_states(WAITING_ON_SUPPLIER))
+        .group_by(RequestRow.supplier, RequestRow.service)
+    )
+    found: dict[tuple[str, str], int] = {}
+    for query in (supplied, pending):
+        for supplier, service, count in session.execute(query):
+            pair = str(supplier), str(service)
+            found[pair] = found.get(pair, 0) + count
+    return found
 
 
-def supply_totals(session: Session, since: datetime) -> list[tuple[str, str, int]]:
-    """(requester, supplier, supplies) since then, own supplies left out."""
+def supply_totals(session: Session, since: datetime, members: Collection[str]) -> list[tuple[str, str, int]]:
+    """(requester, supplier, supplies) since then that concern these members, own supplies left out."""
+    names = sorted(members)
     query = (
         select(SupplyRow.requester, SupplyRow.supplier, func.count())
-        .where(SupplyRow.at >= since, SupplyRow.requester != SupplyRow.supplier)
+        .where(
+            SupplyRow.at >= since,
+            SupplyRow.requester != SupplyRow.supplier,
+            or_(SupplyRow.supplier.in_(names), SupplyRow.requester.in_(names)),
+        )
         .group_by(SupplyRow.requester, SupplyRow.supplier)
     )
     return [(requester, supplier, count) for requester, supplier, count in session.execute(query)]
 
 
-def supply_days(session: Session, since: datetime, *, limit: int = 5000) -> list[tuple[str, float]]:
-    """(supplier, days from asked to supplied), newest first."""
-    query = select(SupplyRow.supplier, SupplyRow.days).where(SupplyRow.at >= since)
+def supply_days(
+    session: Session, since: datetime, suppliers: Collection[str], *, limit: int = 1000
+) -> list[tuple[str, float]]:
+    """(supplier, days from asked to supplied) of these suppliers, newest first."""
+    query = select(SupplyRow.supplier, SupplyRow.days).where(
+        SupplyRow.at >= since, SupplyRow.supplier.in_(sorted(suppliers))
+    )
     return [(supplier, days) for supplier, days in session.execute(query.order_by(SupplyRow.at.desc()).limit(limit))]
 
 
@@ -209,10 +219,11 @@ def in_states(states: Collection[State]) -> ColumnElement[bool]:
 
 
 def waiting_for(member: str, *, as_supplier: Collection[State], as_requester: Collection[State]) -> ColumnElement[bool]:
-    """Requests on which this library must act."""
+    """Requests on which this library must act; for a supplier that is only written to, its reader's library does."""
     return or_(
         and_(RequestRow.supplier == member, in_states(as_supplier)),
         and_(RequestRow.requester == member, in_states(as_requester)),
+        and_(RequestRow.requester == member, RequestRow.supplier.startswith("mail:"), in_states(as_supplier)),
     )
 
 
@@ -312,6 +323,33 @@ def placed_between(session: Session, since: datetime, until: datetime, member: s
     if member is not None:
         query = query.where(RequestRow.requester == member)
     return [Placed(*found) for found in session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A library that stood in a request's rota. ``days`` until it supplied; None: it did not."""
+
+    number: str
+    at: datetime
+    requester: str
+    supplier: str
+    state: str
+    days: float | None
+
+
+def asked_between(session: Session, since: datetime, until: datetime) -> list[Asked]:
+    """The places of every rota of requests placed in ``[since, until)``, in their order of time."""
+    query = (
+        select(
+            RequestRow.number, RequestRow.created_at, RequestRow.requester, RotaRow.supplier, RotaRow.state,
+            SupplyRow.days,
+        )
+        .join(RotaRow, RotaRow.number == RequestRow.number)
+        .outerjoin(SupplyRow, and_(SupplyRow.number == RotaRow.number, SupplyRow.supplier == RotaRow.supplier))
+        .where(RequestRow.created_at >= since, RequestRow.created_at < until, RotaRow.position > 0)
+        .order_by(RequestRow.created_at, RequestRow.number, RotaRow.round, RotaRow.position)
+    )  # fmt: skip
+    return [Asked(*found) for found in session.execute(query)]
 
 
 def supplies_between(session: Session, since: datetime, until: datetime) -> list[SupplyRow]:

@@ -1,7 +1,7 @@
 """Electronic delivery: files, links, the copyright ledger, librarians' notes
 
 Revision ID: 0002_electronic_delivery
-Revises: 0001
+Revises: 0002_exchange
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 from backend.core.db import UtcDateTime
 
 revision = "0002_electronic_delivery"
-down_revision = "0001"
+down_revision = "0002_exchange"
 branch_labels = None
 depends_on = None
 
