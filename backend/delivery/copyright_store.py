@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from backend.delivery.lifecycle import OPEN_STATES
@@ -30,12 +30,20 @@ def entry(session: Session, number: str) -> CopyRow | None:
 def copied(
     session: Session, work: Work, *, patron_key: str, owner: str, since: datetime, leave_out: str = ""
 ) -> Before:
-    """Sums over all members: supplied copies since then and open requests, of the same person and work."""
-    person: ColumnElement[bool] = false()
-    if patron_key:
-        person = or_(person, CopyRow.patron_key == patron_key)
-    if owner:
-        person = or_(person, RequestRow.owner == owner)
+    """Sums over all members: supplied copies since then and open requests, of the same person and work. The person is
+    looked for by contact and by browser, each by its own index."""
+    persons = [(CopyRow.patron_key, patron_key), (RequestRow.owner, owner)]
+    found: dict[str, int] = {}
+    for column, value in persons:
+        if value:
+            for number, pages in session.execute(_copies(work, since).where(column == value)):
+                found[number] = pages
+    found.pop(leave_out, None)
+    return Before(pages=sum(found.values()), copies=len(found))
+
+
+def _copies(work: Work, since: datetime) -> Select[str, int]:
+    """(number, pages) of the copies of this work that count."""
     same_work: ColumnElement[bool] = CopyRow.title_key == work.title
     if work.isbn:
         same_work = or_(same_work, CopyRow.isbn_key == work.isbn)
@@ -43,13 +51,8 @@ def copied(
         and_(CopyRow.state == "supplied", CopyRow.at >= since),
         and_(CopyRow.state == "asked", RequestRow.state.in_(_OPEN)),
     )
-    query = (
-        select(func.coalesce(func.sum(CopyRow.pages), 0), func.count())
-        .join(RequestRow, RequestRow.number == CopyRow.number)
-        .where(person, same_work, counts, CopyRow.number != leave_out)
-    )
-    pages, copies = session.execute(query).one()
-    return Before(pages=int(pages), copies=int(copies))
+    query = select(CopyRow.number, CopyRow.pages).join(RequestRow, RequestRow.number == CopyRow.number)
+    return query.where(same_work, counts)
 
 
 def forget(session: Session, before: datetime) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.delivery.lifecycle import OPEN_STATES, State
@@ -100,21 +100,9 @@ def was_asked(session: Session, number: str, supplier: str) -> bool:
     return session.scalars(query.limit(1)).first() is not None
 
 
-def _same_patron(owner: str, contact_hash: str) -> ColumnElement[bool]:
-    """Their browser or their contact; nobody when neither is known."""
-    same: ColumnElement[bool] = RequestRow.owner == owner if owner else false()
-    return or_(same, PatronRow.contact_hash == contact_hash) if contact_hash else same
-
-
 def open_count(session: Session, *, owner: str, contact_hash: str) -> int:
     """Open requests of this patron, by contact or by browser."""
-    query = (
-        select(func.count())
-        .select_from(RequestRow)
-        .outerjoin(PatronRow, PatronRow.number == RequestRow.number)
-        .where(_same_patron(owner, contact_hash), RequestRow.state.in_(_OPEN))
-    )
-    return session.scalar(query) or 0
+    return len(_open_of(session, owner, contact_hash))
 
 
 def open_duplicate(
@@ -122,18 +110,20 @@ def open_duplicate(
 ) -> str | None:
     """The number of an open request of the same person for the same thing."""
     same = RequestRow.item_id == item_id if item_id else and_(RequestRow.item_id.is_(None), RequestRow.title == title)
-    query = (
-        select(RequestRow.number)
-        .outerjoin(PatronRow, PatronRow.number == RequestRow.number)
-        .where(
-            _same_patron(owner, contact_hash),
-            same,
-            RequestRow.service == service,
-            RequestRow.pages == pages,
-            RequestRow.state.in_(_OPEN),
-        )
-    )
-    return session.scalars(query.limit(1)).first()
+    thing = (same, RequestRow.service == service, RequestRow.pages == pages)
+    return min(_open_of(session, owner, contact_hash, *thing), default=None)
+
+
+def _open_of(session: Session, owner: str, contact_hash: str, *wanted: ColumnElement[bool]) -> set[str]:
+    """Numbers of a patron's open requests, by browser and by contact: each found by its own index."""
+    still = (RequestRow.state.in_(_OPEN), *wanted)
+    found: set[str] = set()
+    if owner:
+        found |= set(session.scalars(select(RequestRow.number).where(RequestRow.owner == owner, *still)))
+    if contact_hash:
+        theirs = select(RequestRow.number).join(PatronRow, PatronRow.number == RequestRow.number)
+        found |= set(session.scalars(theirs.where(PatronRow.contact_hash == contact_hash, *still)))
+    return found
 
 
 def queues(session: Session, suppliers: Collection[str]) -> dict[str, int]:
