@@ -14,6 +14,7 @@ from fastapi_swagger import patch_fastapi
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 import backend
+from backend.chat.metrics import ChatMetrics
 from backend.composition import Services
 from backend.core import jobs
 from backend.core.errors import LianwenError, NotReady
@@ -43,6 +44,8 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         _warm(services)
+        if not services.settings.redis_url:
+            services.chat.recover()  # the only process: what is still being answered was left by another life
         embedded = InProcess(services) if services.database.engine.dialect.name == "sqlite" else None
         if embedded:
             embedded.start()
@@ -69,6 +72,7 @@ def create_app(services: Services) -> FastAPI:
         trusted_proxies=services.trusted_proxies,
     )
     registry = CollectorRegistry()
+    registry.register(ChatMetrics(services.chat))
     install_error_handlers(app)
     patch_fastapi(app, docs_url="/docs", redirect_from_root_to_docs=False)
     for router in services.routers():

@@ -6,8 +6,10 @@ used, so that a command that only adds a member never loads a model.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +20,12 @@ from sqlalchemy.orm import Session
 
 from backend import migrations
 from backend.answer.answerer import Answerer
-from backend.answer.model import Limits, build_supervisor
 from backend.answer.modelled import Modelled
-from backend.answer.prompt import load
+from backend.answer.prompt import answer_prompts
+from backend.answer.supervisor import Endpoint, Limits, build_supervisor
 from backend.chat import routes as chat_routes
 from backend.chat.ask import ask
+from backend.chat.cache import AnswerCache, InProcessCache, RedisCache
 from backend.chat.turn import Chat
 from backend.consortium import routes as consortium_routes
 from backend.consortium import staff
@@ -59,7 +62,16 @@ from backend.enterprise.branches import Branches
 from backend.enterprise.library import Shelf
 from backend.search import routes as search_routes
 from backend.search.engine import SearchEngine
-from backend.wiring import ChatRequests, DeskBoard, DeskCounter, DeskFigures, EngineItems, KnowledgeIndex, MemberNames
+from backend.wiring import (
+    ChatRequests,
+    DeskBoard,
+    DeskCounter,
+    DeskFigures,
+    EngineItems,
+    KnowledgeIndex,
+    LoggedSources,
+    MemberNames,
+)
 from indexer.catalogue import Catalogue
 from indexer.progress import Progress
 from indexer.snapshot import SnapshotStore
@@ -141,6 +153,11 @@ class Services:
         return parse_networks(self.settings.trusted_proxies)
 
     @cached_property
+    def source_networks(self) -> tuple[Network, ...]:
+        """Private networks that sources may be fetched from."""
+        return parse_networks(self.settings.source_networks)
+
+    @cached_property
     def staff_sessions(self) -> StaffSessions:
         return StaffSessions(self.database, key=self.settings.signing_key(), ttl=self.settings.session_ttl)
 
@@ -154,19 +171,49 @@ class Services:
 
     @cached_property
     def answerer(self) -> Answerer:
-        return Answerer(self.engine, names=self.member_names, modelled=self._modelled())
+        return Answerer(self.engine, names=self.member_names, members=self.member_names.all, modelled=self._modelled())
 
     def _modelled(self) -> Modelled | None:
         """The configured models under their supervisor; None: every answer is extractive."""
         settings = self.settings
-        supervisor = build_supervisor(
+        first = Endpoint(
             model=settings.chat_model,
-            fallback=settings.chat_fallback_model,
             base_url=settings.chat_base_url,
             api_key=settings.chat_api_key.get_secret_value(),
-            limits=Limits(first_token=settings.chat_first_token_timeout, whole=settings.chat_timeout),
         )
-        return Modelled(supervisor, load("answer")) if supervisor else None
+        second = Endpoint(
+            model=settings.chat_fallback_model if settings.chat_model else "",
+            base_url=settings.chat_fallback_base_url,
+            api_key=settings.chat_fallback_api_key.get_secret_value(),
+        )
+        if not second.base_url:  # the same place; a key is never sent to another one
+            second = replace(second, base_url=first.base_url, api_key=second.api_key or first.api_key)
+        limits = Limits(
+            first_token=settings.chat_first_token_timeout,
+            stall=settings.chat_stall_timeout,
+            whole=settings.chat_timeout,
+        )
+        supervisor = build_supervisor([first, second], limits=limits, max_tokens=settings.chat_max_tokens)
+        if supervisor is None:
+            return None
+        return Modelled(supervisor, answer_prompts(), budget=settings.chat_prompt_tokens)
+
+    def try_model(self) -> str:
+        """What the configured chat model says, asked once.
+
+        :raises ModelFailed: when it says nothing; :raises ConfigurationError: when there is no such model.
+        """
+        modelled = self._modelled()
+        if modelled is None:
+            return "none: answers are extractive"
+
+        async def asked(model: Modelled) -> str:
+            try:
+                return await model.speaks()
+            finally:
+                await model.close()
+
+        return asyncio.run(asked(modelled))
 
     @cached_property
     def desk(self) -> LiveDesk:
@@ -180,7 +227,16 @@ class Services:
             answerer=self.answerer,
             requests=ChatRequests(RequestProgress(self.database)),
             desk=self.desk,
+            cache=self._answer_cache(),
         )
+
+    def _answer_cache(self) -> AnswerCache | None:
+        capacity = self.settings.answer_cache
+        if capacity == 0:
+            return None
+        if self.settings.redis_url:
+            return RedisCache(self.settings.redis_url, capacity)
+        return InProcessCache(capacity)
 
     @cached_property
     def branch_directory(self) -> Branches:
@@ -287,6 +343,7 @@ class Services:
                 libraries=self.member_names.all,
                 knowledge=self.knowledge,
                 figures=DeskFigures(Reports(self.database)),
+                sources=LoggedSources(self.catalogue),
             ),
             enterprise_routes.router(self.database, self.engine, self.branch_directory, self.catalogue.head_revision),
         ]

@@ -7,22 +7,27 @@ Redis only wakes it sooner (:mod:`backend.core.bell`): without news it looks eve
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import subprocess
+import sys
 import threading
 from types import FrameType
 
 from backend.composition import Services
 from backend.core.jobs import Handler, Runner, schedule
+from backend.core.settings import Settings
 from backend.delivery import lapse, steps
 from backend.delivery.copyright import FORGET_JOB
 from backend.delivery.iso18626_send import Sender
 from backend.enterprise import step as alert_step
 from backend.wiring import EngineChanges
-from indexer.build import compact_when_needed
+from indexer.build import compaction_due
 
 log = logging.getLogger(__name__)
 
 TIDY_SECONDS = 60.0
+LOW_PRIORITY = 10
 
 
 def runner(services: Services) -> Runner:
@@ -66,9 +71,34 @@ def run(services: Services, *, once: bool = False) -> int:
 def tidy(services: Services, stop: threading.Event) -> None:
     """Merge what updates leave behind in the index, whenever enough of it has gathered."""
     while not stop.wait(TIDY_SECONDS):
-        report = compact_when_needed(services.catalogue, services.snapshots, services.embedder)
-        if report is not None:
-            log.info("index compacted: %s", report)
+        if reason := compaction_due(services.snapshots):
+            log.info("compacting the index: %s", reason)
+            compact_apart(services.settings, stop)
+
+
+def compact_apart(settings: Settings, stop: threading.Event) -> bool:
+    """Compact in a process of its own, at low priority: minutes of work at a million records, which as a thread would
+    keep readers waiting. Ended when ``stop`` is set, which leaves the index as it is. Did it succeed?"""
+    environment = os.environ | {
+        "LIANWEN_DATA_DIR": str(settings.data_dir),
+        "LIANWEN_DATABASE_URL": settings.database_url,
+        "LIANWEN_EMBEDDING_MODEL": settings.embedding_model,
+    }
+    command = [sys.executable, "-m", "backend.cli", "index", "compact"]
+    with subprocess.Popen(  # noqa: S603 - this program's own command
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as child:
+        os.setpriority(os.PRIO_PROCESS, child.pid, LOW_PRIORITY)
+        while True:
+            try:
+                _, said = child.communicate(timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                if stop.is_set():
+                    child.terminate()
+    if child.returncode and not stop.is_set():
+        log.error("the index was not compacted: %s", said.strip().rpartition("\n")[2])
+    return child.returncode == 0
 
 
 class InProcess:

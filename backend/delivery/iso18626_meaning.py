@@ -5,8 +5,10 @@ The lifecycle's table has the last word: of the actions named here the first tha
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
+from backend.delivery.citations import Citation
 from backend.delivery.iso18626_values import Bibliographic, Message, Refused
 from backend.delivery.lifecycle import State
 from backend.delivery.values import ItemRef, RequestDraft
@@ -127,6 +129,25 @@ def due_date(asked: Message, today: date, *, usual: timedelta, most: timedelta) 
     """The supplier's due date when it is usable, else the usual loan period from today."""
     given = asked.due.date() if asked.due else None
     return given if given is not None and today < given <= today + most else today + usual
+
+
+def cited(wanted: Bibliographic) -> Citation:
+    """What a request names, as a citation; a number that is no ISBN (``1983``) is left out, not taken for a year.
+
+    >>> cited(Bibliographic(title="Lord of the Rings", isbn="1983", year="c1954")).year
+    1954
+    """
+    isbn = re.sub(r"[\s-]", "", wanted.isbn).upper()
+    year = re.search(r"(?<!\d)(1[4-9]|20)\d\d(?!\d)", wanted.year)
+    return Citation(
+        text=wanted.citation()[:2000],
+        title=wanted.title,
+        authors=wanted.author,
+        year=int(year[0]) if year else None,
+        isbn=isbn if re.fullmatch(r"\d{9}[\dX]|\d{13}", isbn) else "",
+        issn=wanted.issn,
+        pages=wanted.pages,
+    )
 
 
 def draft(asked: Message, requester: str, item: ItemRef | None, matched: str) -> RequestDraft:

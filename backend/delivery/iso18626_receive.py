@@ -25,6 +25,7 @@ from backend.delivery.iso18626_meaning import (
     REQUESTER_ACTIONS,
     SNAPSHOTS,
     cancel_agreed,
+    cited,
     draft,
     due_date,
     said,
@@ -96,11 +97,13 @@ class Exchange:
         audiences = frozenset({PUBLIC})
         if asked.item.record_id and (known := self.lookup.item(asked.item.record_id[:64], audiences)):
             return known, "按记录号核对"
-        wording = asked.item.isbn or asked.item.citation()
-        if not wording:
-            return None, ""
-        read = citations.parse(asked.item.citation()[:2000])
-        return citations.best_match(read, self.lookup.match(wording[:500], audiences))
+        meant, said_of_it = cited(asked.item), ""
+        for wording in dict.fromkeys((asked.item.isbn, meant.text, asked.item.title)):
+            if wording:
+                found, said_of_it = citations.best_match(meant, self.lookup.match(wording[:500], audiences))
+                if found is not None:
+                    return found, said_of_it
+        return None, said_of_it
 
     def _act_or_retry(self, asked: Message, peer: Peer, digest: str, item: tuple[ItemRef | None, str]) -> None:
         """Someone else may move the request at the same moment: look again at what it is now."""

@@ -207,7 +207,8 @@ def _for_requester(row: RequestRow, entry: HistoryRow) -> Message | None:
         return None if entry.side == Side.REQUESTER else told("Notification", now_state, None, entry.reason)
     if entry.to_state == State.UNFILLED:
         reason = "RequestResponse" if entry.action == "place" else "StatusChange"
-        return replace(told(reason, "Unfilled", None, entry.reason), reason_unfilled="NotAvailableForILL")
+        why = "NotHeld" if row.item_id is None else "NotAvailableForILL"
+        return replace(told(reason, "Unfilled", None, entry.reason), reason_unfilled=why)
     if entry.action == "place":
         return told("RequestResponse", STATUS_OF[State(entry.to_state)], None)
     if entry.action not in TO_REQUESTER or (entry.actor_key == row.requester and entry.action != "cancel"):

@@ -13,12 +13,13 @@ from backend.desk import (
     knowledge_pages,
     order_pages,
     request_pages,
+    source_pages,
     statistics_pages,
     ticket_pages,
 )
 from backend.desk.knowledge import KnowledgeSink
 from backend.desk.live import Staffed
-from backend.desk.ports import Board, Counter, SignIn
+from backend.desk.ports import Board, Counter, SignIn, SourceLog
 from backend.desk.rendering import HERE, LibraryNames, Pages
 from backend.desk.statistics_pages import Figures
 
@@ -34,6 +35,7 @@ def router(
     libraries: LibraryNames,
     knowledge: KnowledgeSink,
     figures: Figures,
+    sources: SourceLog | None = None,
 ) -> APIRouter:
     """The whole desk.
 
@@ -53,4 +55,5 @@ def router(
     routes.include_router(ticket_pages.router(database, bus, pages, staffed))
     routes.include_router(knowledge_pages.router(database, pages, staffed, knowledge))
     routes.include_router(statistics_pages.router(database, pages, staffed, figures))
+    routes.include_router(source_pages.router(sources or source_pages.NoSources(), pages))
     return routes

@@ -324,6 +324,21 @@ def test_our_own_faults_are_not_blamed_on_the_message(client: TestClient, exchan
     assert b">OK<" in client.post("/iso18626", content=request().encode()).content
 
 
+def test_a_number_that_is_no_isbn_does_not_keep_a_title_from_being_found(exchange: Exchange) -> None:
+    book = item("city", title="Lord of the Rings", creators=("J.R.R. Tolkien",), year=1954)
+    finding = Exchange(database=exchange.database, lookup=Shelf(book), rules=RULES)
+    asked = request(
+        "<bibliographicInfo><title>Lord of the Rings</title><author>JRR Tolkien</author><bibliographicItemId>"
+        "<bibliographicItemIdentifier>1983</bibliographicItemIdentifier><bibliographicItemIdentifierCode>ISBN"
+        f"</bibliographicItemIdentifierCode></bibliographicItemId></bibliographicInfo>{LOAN}"
+    )
+    assert faults(finding.receive(asked.encode(), THEM)) == []
+    with exchange.database.read() as session:
+        found = store.by_peer_request(session, "peer:CN-1", "R-1")
+        assert found is not None
+        assert (found.state, found.item_id) == ("requested", "r1")
+
+
 @pytest.mark.parametrize("version", ["1.2", "2021-2"])
 def test_a_request_is_not_confirmed_under_an_id_that_another_has(exchange: Exchange, version: Version) -> None:
     first = Message(
