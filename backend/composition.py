@@ -31,8 +31,10 @@ from backend.consortium import staff
 from backend.consortium.members import OriginList
 from backend.consortium.staff import StaffSessions
 from backend.core.access import Network, parse_networks
+from backend.core.bell import Bell, InProcessBell, RedisBell
 from backend.core.db import Database
 from backend.core.events import EventBus, InProcessBus, RedisBus
+from backend.core.jobs import ring_when_due
 from backend.core.limits import InProcessLimiter, Limiter, RedisLimiter, Unlimited
 from backend.core.settings import Settings
 from backend.core.tokens import VisitorTokens
@@ -42,6 +44,7 @@ from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.copyright import CopyrightLedger
 from backend.delivery.iso18626_receive import Exchange
 from backend.delivery.requests import Rules
+from backend.delivery.routing import Policy
 from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
 from backend.enterprise import branches
@@ -50,7 +53,7 @@ from backend.enterprise.branches import Branches
 from backend.enterprise.library import Shelf
 from backend.search import routes as search_routes
 from backend.search.engine import SearchEngine
-from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, MemberNames
+from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, LoggedSources, MemberNames
 from indexer.catalogue import Catalogue
 from indexer.progress import Progress
 from indexer.snapshot import SnapshotStore
@@ -79,7 +82,13 @@ class Services:
         """The database, migrated to what this code expects."""
         database = Database(self.settings.effective_database_url)
         migrations.upgrade(database.engine)
+        ring_when_due(database, self.bell.ring)
         return database
+
+    @cached_property
+    def bell(self) -> Bell:
+        """Wakes the workers when something fell due."""
+        return RedisBell(self.settings.redis_url) if self.settings.redis_url else InProcessBell()
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -126,6 +135,11 @@ class Services:
         return parse_networks(self.settings.trusted_proxies)
 
     @cached_property
+    def source_networks(self) -> tuple[Network, ...]:
+        """Private networks that sources may be fetched from."""
+        return parse_networks(self.settings.source_networks)
+
+    @cached_property
     def staff_sessions(self) -> StaffSessions:
         return StaffSessions(self.database, key=self.settings.signing_key(), ttl=self.settings.session_ttl)
 
@@ -139,7 +153,7 @@ class Services:
 
     @cached_property
     def answerer(self) -> Answerer:
-        return Answerer(self.engine, names=self.member_names, modelled=self._modelled())
+        return Answerer(self.engine, names=self.member_names, members=self.member_names.all, modelled=self._modelled())
 
     def _modelled(self) -> Modelled | None:
         """The configured models under their supervisor; None: every answer is extractive."""
@@ -221,7 +235,8 @@ class Services:
     @cached_property
     def delivery_rules(self) -> Rules:
         open_limit = None if self.settings.rate_limit == "off" else 20
-        return Rules(open_limit=open_limit, copyright=CopyrightLedger())
+        policy = Policy(fairness=self.settings.routing_fairness)
+        return Rules(policy=policy, open_limit=open_limit, copyright=CopyrightLedger())
 
     @cached_property
     def items(self) -> EngineItems:
@@ -258,6 +273,7 @@ class Services:
                 staffed=staffed_members,
                 libraries=self.member_names.all,
                 knowledge=self.knowledge,
+                sources=LoggedSources(self.catalogue),
             ),
             enterprise_routes.router(self.database, self.engine, self.branch_directory, self.catalogue.head_revision),
         ]
@@ -289,6 +305,6 @@ class Services:
 
     def close(self) -> None:
         """Release what was opened."""
-        for name in ("bus", "database"):
+        for name in ("bus", "bell", "database"):
             if name in self.__dict__:
                 getattr(self, name).close()

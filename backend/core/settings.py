@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         default=SecretStr(""), description="signs tokens; empty: made once in the data directory"
     )
+    routing_fairness: float = Field(
+        default=20.0, ge=0, description="days of waiting that a full imbalance of lent and borrowed is worth"
+    )
     rate_limit: Literal["on", "off"] = Field(default="on", description="off only for benchmarks")
     embedding_model: str = Field(
         default="packaged", description="packaged, or a sentence-transformers directory or name"
@@ -50,6 +53,9 @@ class Settings(BaseSettings):
     chat_max_tokens: int = Field(default=1_024, ge=64, description="tokens that a model may write")
     answer_cache: int = Field(default=2_000, ge=0, description="answers remembered; 0: every question anew")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is believed")
+    source_networks: str = Field(
+        default="", description="networks of one's own that sources may be fetched from, such as 10.0.0.0/8"
+    )
     public_url: str = Field(default="http://127.0.0.1:8000", description="how readers reach this service")
     visitor_ttl: int = Field(default=3600, gt=0, description="seconds a visitor token lives")
     session_ttl: int = Field(default=12 * 3600, gt=0, description="seconds a librarian's console session lives")

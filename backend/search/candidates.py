@@ -101,17 +101,8 @@ def find(
 
     Words are looked up and counted in ``pool`` while the question is embedded here: neither needs the other.
     """
-    whole = tokeniser.folded_tokens(parsed.folded)
-    content = tokeniser.folded_tokens(parsed.content)
-    required, at_least = fuse.required(content)
-    word_query = WordQuery(
-        weights=fuse.token_weights(whole, content),
-        boosts=BOOSTS,
-        required=required,
-        at_least=at_least,
-        pinyin=parsed.pinyin,
-    )
-    words = _Words(view, narrow, word_query)
+    wanted, content = word_query(tokeniser, parsed)
+    words = _Words(view, narrow, wanted)
     searched = pool.submit(words.top, max(POOL, depth))
     counted = pool.submit(words.counts)
     vector = embed()
@@ -150,6 +141,16 @@ def find(
         _ordinals={int(n): int(o) for n, o in zip(numbers, ordinals, strict=True)},
         _extra=extra,
     )
+
+
+def word_query(tokeniser: Tokeniser, parsed: ParsedQuery) -> tuple[WordQuery, list[str]]:
+    """What is looked for by words, and the tokens of the question without its phrases."""
+    whole = tokeniser.folded_tokens(parsed.folded)
+    content = tokeniser.folded_tokens(parsed.content)
+    required, at_least = fuse.required(content)
+    weights = fuse.token_weights(whole, content)
+    wanted = WordQuery(weights=weights, boosts=BOOSTS, required=required, at_least=at_least, pinyin=parsed.pinyin)
+    return wanted, content
 
 
 def nearest(view: IndexView, vector: NDArray[np.float32], narrow: Narrow, *, depth: int) -> Candidates:
