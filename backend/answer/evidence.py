@@ -130,6 +130,8 @@ class Reader:
             nearness=max(unit.nearness for unit in units),
         )
         confidence = refusal.probability(signals)
+        if best.hit.item.kind != "catalogue" and not asked.same_years(folded(best.hit.item.text)):
+            confidence = min(confidence, refusal.OTHER_YEAR)
         return Evidence(
             hits=tuple(hits),
             units=tuple(units),

@@ -24,7 +24,10 @@ from backend.search.query import folded
 OWN_FIRST = 1.2
 """Log-odds that the asker's own rule may stand behind another library's and still be the answer."""
 
-DIFFERS = 1.2
+COMMON = 1.2
+"""Log-odds that the consortium's rule may stand behind one library's and still be the answer."""
+
+DIFFERS = 2.5
 """Log-odds within which several libraries' rules answer alike: then each is said."""
 
 FOLLOWS = 2.5
@@ -108,7 +111,7 @@ def _whose(groups: dict[str, list[Unit]], units: Sequence[Unit], members: Sequen
     if own and groups[own[0]][0].score >= best.score - OWN_FIRST:
         return own[0]
     common = groups.get("")
-    if common and common[0].score >= best.score - DIFFERS:
+    if common and common[0].score >= best.score - COMMON:
         return ""
     return owner(best.hit.item)
 
