@@ -53,6 +53,7 @@ TO_REQUESTER: dict[str, tuple[str, str, bool | None]] = {
 TO_SUPPLIER = {
     "cancel": "Cancel",
     "ask_cancel": "Cancel",
+    "lapse": "Cancel",
     "receive": "Received",
     "confirm": "Received",
     "ask_renewal": "Renew",

@@ -299,9 +299,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _transition("overdue", [Z.RECEIVED], Z.OVERDUE, [S, T], "标为逾期", service="loan"),
     _transition("recall", [Z.SHIPPED, *_OUT], Z.RECALLED, [S], "召回", service="loan", danger=True),
     _transition("return", [Z.SHIPPED, *_OUT, Z.RECALLED], Z.RETURNED, [R], "登记寄还", service="loan"),
-    _transition(
-        "check_in", [Z.RETURNED, Z.SHIPPED, *_OUT, Z.RECALLED], Z.COMPLETED, [S, F], "收到还书，办结", service="loan"
-    ),
+    _transition("check_in", [Z.RETURNED, *_OUT, Z.RECALLED], Z.COMPLETED, [S, F], "收到还书，办结", service="loan"),
     _transition("confirm", [Z.DELIVERED], Z.COMPLETED, [P, R, T], "确认收到，办结", service="copy"),
     _transition(
         "report_problem",
