@@ -39,21 +39,22 @@ from backend.core.jobs import ring_when_due
 from backend.core.limits import InProcessLimiter, Limiter, RedisLimiter, Unlimited
 from backend.core.settings import Settings
 from backend.core.tokens import VisitorTokens
-from backend.delivery import download_routes, iso18626_routes, upload_routes
 from backend.delivery import routes as delivery_routes
 from backend.delivery.board import QueueBoard, RequestProgress
-from backend.delivery.copyright import CopyrightLedger
-from backend.delivery.copyright_policy import load_policy
+from backend.delivery.copyright.ledger import CopyrightLedger
+from backend.delivery.copyright.policy import load_policy
 from backend.delivery.counter import Counter
-from backend.delivery.handover import Handover, Terms
-from backend.delivery.iso18626_receive import Exchange
-from backend.delivery.letters import Letters
-from backend.delivery.mail import SmtpMailer
+from backend.delivery.electronic import download_routes, upload_routes
+from backend.delivery.electronic.handover import Handover, Terms
+from backend.delivery.electronic.scanner import clamd
+from backend.delivery.electronic.shelf import FileShelf
+from backend.delivery.iso18626 import routes as iso18626_routes
+from backend.delivery.iso18626.receive import Exchange
+from backend.delivery.notices.letters import Letters
+from backend.delivery.notices.mail import SmtpMailer
 from backend.delivery.reports import Reports
 from backend.delivery.requests import Rules
 from backend.delivery.routing import Policy
-from backend.delivery.scanner import clamd
-from backend.delivery.shelf import FileShelf
 from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
 from backend.enterprise import branches

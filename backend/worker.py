@@ -18,8 +18,8 @@ from backend.composition import Services
 from backend.core.jobs import Handler, Runner, schedule
 from backend.core.settings import Settings
 from backend.delivery import lapse, steps
-from backend.delivery.copyright import FORGET_JOB
-from backend.delivery.iso18626_send import Sender
+from backend.delivery.copyright.ledger import FORGET_JOB
+from backend.delivery.iso18626.send import Sender
 from backend.enterprise import step as alert_step
 from backend.wiring import EngineChanges
 from indexer.build import compaction_due

@@ -12,9 +12,12 @@ import typer
 
 from backend.cli import common, console
 from backend.core.errors import InputError
-from backend.delivery import figures, replay, simulation_report, simulation_study
+from backend.delivery import figures
 from backend.delivery.lifecycle_document import markdown, mermaid
 from backend.delivery.routing import Policy
+from backend.delivery.simulation import replay
+from backend.delivery.simulation import report as simulation_report
+from backend.delivery.simulation import study as simulation_study
 
 DEFAULT = Policy()
 TABLES = ("months", "exchanges", "settlements")

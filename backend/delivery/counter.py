@@ -17,11 +17,12 @@ from backend.core import jobs
 from backend.core.access import PUBLIC, Role, Staff
 from backend.core.db import Database, now
 from backend.core.errors import Conflict, InputError, NotFound
-from backend.delivery import counter_store, moves, notices, requests, store
+from backend.delivery import counter_store, moves, requests, store
 from backend.delivery.drafts import clean, contact_hash, tidy
-from backend.delivery.handover import Handover
+from backend.delivery.electronic.handover import Handover
 from backend.delivery.lifecycle import Side, State
 from backend.delivery.models import NoteRow, RequestRow
+from backend.delivery.notices import notices
 from backend.delivery.quote import Quote, quote, read_citation
 from backend.delivery.rules import Rules
 from backend.delivery.values import ItemLookup, RequestDraft

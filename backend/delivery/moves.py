@@ -15,7 +15,7 @@ from backend.consortium import store as consortium
 from backend.core import jobs
 from backend.core.db import now
 from backend.core.errors import Conflict, InputError, NotFound
-from backend.delivery import mail_suppliers, notices, rota, store, timers
+from backend.delivery import rota, store, timers
 from backend.delivery.drafts import tidy
 from backend.delivery.lifecycle import (
     BY_NAME,
@@ -31,6 +31,7 @@ from backend.delivery.lifecycle import (
     check,
 )
 from backend.delivery.models import HistoryRow, RequestRow, SupplyRow
+from backend.delivery.notices import mail_suppliers, notices
 from backend.delivery.numbers import parse_number
 from backend.delivery.rules import Rules
 from backend.delivery.values import Actor, HoldingRef, ItemRef, RequestDraft
@@ -75,7 +76,8 @@ def move(
     """Do one transition of the lifecycle.
 
     ``version``: what the actor saw (None: whatever it is now). ``share`` of the work (0–1) and ``pages`` go to the
-    copyright ledger when a copy is supplied. ``has_file``: it comes with one (:mod:`backend.delivery.handover`).
+    copyright ledger when a copy is supplied. ``has_file``: it comes with one
+    (:mod:`backend.delivery.electronic.handover`).
     ``item``: what a librarian found a citation to be (``match``).
 
     :raises Conflict: when state or actor do not allow it, the actor's turn has passed, or someone was faster.

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from backend.consortium import store as consortium
 from backend.core.db import now
-from backend.delivery import citations, rota
-from backend.delivery.copyright import CopyrightLedger
+from backend.delivery import rota
+from backend.delivery.citations import reading as citations
+from backend.delivery.copyright.ledger import CopyrightLedger
 from backend.delivery.drafts import count_pages
 from backend.delivery.rota import Planned
 from backend.delivery.rules import Rules

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from backend.consortium import store as consortium
 from backend.delivery import store
 from backend.delivery.candidates import Option, gather, options
-from backend.delivery.mail_suppliers import PREFIX
 from backend.delivery.models import RequestRow, RotaRow
+from backend.delivery.notices.mail_suppliers import PREFIX
 from backend.delivery.routing import Place, Policy, rank
 from backend.delivery.values import HoldingRef, RequestDraft
 

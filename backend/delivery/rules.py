@@ -9,8 +9,8 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from backend.delivery.letters import STANDARD, Letters, Link
 from backend.delivery.models import RequestRow
+from backend.delivery.notices.letters import STANDARD, Letters, Link
 from backend.delivery.routing import Policy
 from backend.delivery.values import RequestDraft
 from backend.delivery.views import Download

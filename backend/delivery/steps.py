@@ -11,11 +11,12 @@ from backend.core import jobs
 from backend.core.db import Database, now
 from backend.core.errors import Conflict
 from backend.core.jobs import Handler, Job
-from backend.delivery import mail_suppliers, moves, notices, requests, store, timers
-from backend.delivery.letters import Letter
+from backend.delivery import moves, requests, store, timers
 from backend.delivery.lifecycle import STATES, State
 from backend.delivery.models import NoticeRow, RequestRow
-from backend.delivery.notices import Mailer, Undeliverable
+from backend.delivery.notices import mail_suppliers, notices
+from backend.delivery.notices.letters import Letter
+from backend.delivery.notices.notices import Mailer, Undeliverable
 from backend.delivery.requests import ERASE_JOB, Rules
 from backend.delivery.values import TIMER
 

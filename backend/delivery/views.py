@@ -12,8 +12,8 @@ from backend.core.access import Caller, Role, Staff
 from backend.core.db import now
 from backend.delivery import store
 from backend.delivery.lifecycle import CANCELS, STATES, Side, State, allowed, needs_attention
-from backend.delivery.mail_suppliers import PREFIX, is_mail
 from backend.delivery.models import HistoryRow, RequestRow, RotaRow
+from backend.delivery.notices.mail_suppliers import PREFIX, is_mail
 from backend.delivery.values import (
     Actor,
     DownloadView,

@@ -7,9 +7,9 @@ from sqlalchemy import MetaData
 from backend.chat import models as chat
 from backend.consortium import models as consortium
 from backend.core import db, jobs
-from backend.delivery import file_models as files
-from backend.delivery import iso18626_models as iso18626
 from backend.delivery import models as delivery
+from backend.delivery.electronic import models as files
+from backend.delivery.iso18626 import models as iso18626
 from backend.desk import models as desk
 from backend.enterprise import models as enterprise
 from indexer import catalogue, source_state

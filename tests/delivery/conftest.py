@@ -9,7 +9,8 @@ import pytest
 
 from backend.core import jobs  # the tables of leased work
 from backend.core.db import Base, Database
-from backend.delivery import file_models, models
+from backend.delivery import models
+from backend.delivery.electronic import models as file_models
 from tests.delivery.library import consortium
 from tests.delivery.readers import client, reader, stranger
 

@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from backend.core.db import Database, now
 from backend.core.http import install_error_handlers
 from backend.core.jobs import Runner
-from backend.delivery.iso18626_receive import Exchange
-from backend.delivery.iso18626_routes import router
-from backend.delivery.iso18626_send import Sender
+from backend.delivery.iso18626.receive import Exchange
+from backend.delivery.iso18626.routes import router
+from backend.delivery.iso18626.send import Sender
 from tests.delivery.library import RULES, item
 from tests.delivery.test_iso18626_exchange import Shelf
 

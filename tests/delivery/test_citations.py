@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backend.delivery.citations import Citation, best_match, parse
+from backend.delivery.citations.reading import Citation, best_match, parse
 from backend.delivery.values import ItemRef
 from tests.shared_data import shared
 

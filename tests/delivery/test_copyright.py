@@ -10,14 +10,15 @@ import pytest
 
 from backend.core.db import Database, now
 from backend.core.errors import ConfigurationError, Conflict
-from backend.delivery import copyright_store, requests, store
-from backend.delivery.copyright import CopyrightLedger, CopyrightLimits, CopyrightPolicy
-from backend.delivery.copyright_policy import load_policy
+from backend.delivery import requests, store
+from backend.delivery.copyright import store as copyright_store
+from backend.delivery.copyright.ledger import CopyrightLedger, CopyrightLimits, CopyrightPolicy
+from backend.delivery.copyright.policy import load_policy
+from backend.delivery.copyright.works import issue_of, work_of
 from backend.delivery.models import CopyRow
 from backend.delivery.rules import Rules
 from backend.delivery.values import Actor, HoldingRef, ItemRef
 from backend.delivery.views import actor_of_visitor
-from backend.delivery.works import issue_of, work_of
 from tests.delivery.library import draft, item, staff_actor
 
 POLICY = CopyrightPolicy(default=CopyrightLimits(max_pages=20), members={"county-a": CopyrightLimits(max_pages=8)})

@@ -15,12 +15,12 @@ from backend import migrations
 from backend.core.db import Database
 from backend.core.errors import LianwenError
 from backend.delivery import figures, requests, store
-from backend.delivery.copyright import CopyrightLedger
+from backend.delivery.copyright.ledger import CopyrightLedger
 from backend.delivery.counter import Counter
-from backend.delivery.handover import Handover, Terms
+from backend.delivery.electronic.handover import Handover, Terms
+from backend.delivery.electronic.shelf import FileShelf
 from backend.delivery.reports import Reports
 from backend.delivery.rules import Rules
-from backend.delivery.shelf import FileShelf
 from tests.delivery import uploads
 from tests.delivery.library import PATRON, consortium, draft, item, librarian, office
 from tests.delivery.readers import Shelf

@@ -18,8 +18,8 @@ import pytest
 from pypdf import PdfReader
 
 from backend.core.errors import InputError, TooLarge, UpstreamError
-from backend.delivery import press, scanner
-from backend.delivery.shelf import FileShelf, Finished
+from backend.delivery.electronic import press, scanner
+from backend.delivery.electronic.shelf import FileShelf, Finished
 from tests.delivery import uploads
 
 LINE = "申请号 LW-ABCD-EFGH2 · 示例市图书馆提供\n本复制件仅供个人学习研究使用。"

@@ -26,14 +26,15 @@ from backend.core.jobs import Runner
 from backend.core.limits import InProcessLimiter, Unlimited
 from backend.core.middleware import BodyLimit
 from backend.core.tokens import VisitorTokens
-from backend.delivery import download_routes, requests, steps, upload_routes
-from backend.delivery.copyright import CopyrightLedger
+from backend.delivery import requests, steps
+from backend.delivery.copyright.ledger import CopyrightLedger
 from backend.delivery.counter import Counter
-from backend.delivery.file_models import FileRow, LinkRow
-from backend.delivery.handover import Handover, Terms
+from backend.delivery.electronic import download_routes, upload_routes
+from backend.delivery.electronic.handover import Handover, Terms
+from backend.delivery.electronic.models import FileRow, LinkRow
+from backend.delivery.electronic.shelf import FileShelf
 from backend.delivery.models import NoticeRow, RequestRow
 from backend.delivery.rules import Rules
-from backend.delivery.shelf import FileShelf
 from backend.delivery.values import DownloadView
 from backend.delivery.views import Viewer, actor_of_staff
 from tests.delivery import uploads

@@ -23,9 +23,9 @@ from backend.core.db import Base, Database, now
 from backend.core.errors import LianwenError
 from backend.core.jobs import RetryLater, Runner
 from backend.delivery import requests, store
-from backend.delivery.iso18626_receive import Exchange
-from backend.delivery.iso18626_send import Sender
-from backend.delivery.iso18626_write import confirm
+from backend.delivery.iso18626.receive import Exchange
+from backend.delivery.iso18626.send import Sender
+from backend.delivery.iso18626.write import confirm
 from backend.delivery.lifecycle import TALK, TRANSITIONS, Side, State, allowed
 from backend.delivery.models import RequestRow
 from backend.delivery.values import Actor, ItemRef

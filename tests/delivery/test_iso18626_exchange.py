@@ -16,12 +16,13 @@ from backend.consortium.values import Peer
 from backend.core.db import Base, Database, now
 from backend.core.http import install_error_handlers
 from backend.core.jobs import RetryLater, Runner
-from backend.delivery import iso18626_models, requests, store
-from backend.delivery.iso18626_receive import Exchange
-from backend.delivery.iso18626_routes import router
-from backend.delivery.iso18626_send import Sender
-from backend.delivery.iso18626_values import Agency, Bibliographic, Message
-from backend.delivery.iso18626_write import write
+from backend.delivery import requests, store
+from backend.delivery.iso18626 import models as iso18626_models
+from backend.delivery.iso18626.receive import Exchange
+from backend.delivery.iso18626.routes import router
+from backend.delivery.iso18626.send import Sender
+from backend.delivery.iso18626.values import Agency, Bibliographic, Message
+from backend.delivery.iso18626.write import write
 from backend.delivery.models import RequestRow
 from backend.delivery.values import ItemRef
 from tests.delivery.library import PATRON, RULES, draft, in_days, item, staff_actor

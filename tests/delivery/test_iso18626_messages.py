@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from backend.delivery.iso18626_read import envelope, message, moment, parse
-from backend.delivery.iso18626_values import (
+from backend.delivery.iso18626.read import envelope, message, moment, parse
+from backend.delivery.iso18626.values import (
     ACTIONS,
     ONLY_2021,
     REASONS,
@@ -28,7 +28,7 @@ from backend.delivery.iso18626_values import (
     Refused,
     Version,
 )
-from backend.delivery.iso18626_write import confirm, write
+from backend.delivery.iso18626.write import confirm, write
 from tests.shared_data import shared
 
 AT = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)

@@ -20,11 +20,11 @@ from backend.core.db import Database
 from backend.core.http import install_error_handlers
 from backend.core.middleware import BodyLimit
 from backend.delivery import store
-from backend.delivery.iso18626_read import MAX_BYTES, Node, envelope, parse
-from backend.delivery.iso18626_receive import Exchange
-from backend.delivery.iso18626_routes import router
-from backend.delivery.iso18626_values import NAMESPACE, Agency, Confirmation, Message, Version
-from backend.delivery.iso18626_write import confirm, write
+from backend.delivery.iso18626.read import MAX_BYTES, Node, envelope, parse
+from backend.delivery.iso18626.receive import Exchange
+from backend.delivery.iso18626.routes import router
+from backend.delivery.iso18626.values import NAMESPACE, Agency, Confirmation, Message, Version
+from backend.delivery.iso18626.write import confirm, write
 from tests.delivery.library import RULES, item
 from tests.delivery.test_iso18626_exchange import Shelf
 from tests.delivery.test_iso18626_messages import AT, ITEM, examples

@@ -19,9 +19,9 @@ from backend.core.db import Database, now
 from backend.core.errors import ConfigurationError
 from backend.core.jobs import MAX_ATTEMPTS, JobRow, RetryLater, Runner
 from backend.delivery import counter_store, requests, steps, store
-from backend.delivery.letters import STANDARD, Letters, Link
-from backend.delivery.mail import SmtpMailer, Undeliverable, address_in
 from backend.delivery.models import NoticeRow
+from backend.delivery.notices.letters import STANDARD, Letters, Link
+from backend.delivery.notices.mail import SmtpMailer, Undeliverable, address_in
 from tests.delivery.library import PATRON, RULES, draft, item, staff_actor
 
 SUBJECT = "【已送达】经济 改革 进程中 的 中国 农业 A study of library consortia in the south of China（LW-D5PJ-HAK3G）"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from backend.consortium.values import Agreement, Member
 from backend.delivery.candidates import Facts, options
-from backend.delivery.citations import best_match, parse
+from backend.delivery.citations.reading import best_match, parse
 from backend.delivery.drafts import count_pages
 from backend.delivery.numbers import ALPHABET, new_number, parse_number
 from backend.delivery.routing import Candidate, Policy, distance_km, rank, strain

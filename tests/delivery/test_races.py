@@ -25,10 +25,11 @@ from sqlalchemy import create_engine, event, select, text
 from backend.core.db import Base, Database, now
 from backend.core.errors import LianwenError
 from backend.core.jobs import JobRow, Runner
-from backend.delivery import notices, requests, steps, store, timers
-from backend.delivery.letters import Letter
+from backend.delivery import requests, steps, store, timers
 from backend.delivery.lifecycle import OPEN_STATES, STATES, SUPPLIED, TALK, TRANSITIONS, Side, State
 from backend.delivery.models import HistoryRow, NoticeRow, RequestRow, RotaRow, SupplyRow
+from backend.delivery.notices import notices
+from backend.delivery.notices.letters import Letter
 from backend.delivery.values import TIMER, Actor
 from backend.delivery.views import actor_of_staff, actor_of_visitor
 from tests.delivery.library import PATRON, RULES, consortium, draft, in_days, item, office, staff_actor

@@ -10,12 +10,13 @@ from lxml import etree
 
 from backend.core.db import Database, now
 from backend.core.errors import InputError
-from backend.delivery import replay, requests
+from backend.delivery import requests
 from backend.delivery.routing import Policy
-from backend.delivery.simulate import gini, rules
-from backend.delivery.simulate import replay as simulate
-from backend.delivery.simulation_report import COLUMNS, differences, svg, table, to_json
-from backend.delivery.simulation_study import Estimate, Summary, World, curve, study, synthetic_worlds
+from backend.delivery.simulation import replay
+from backend.delivery.simulation.report import COLUMNS, differences, svg, table, to_json
+from backend.delivery.simulation.simulate import gini, rules
+from backend.delivery.simulation.simulate import replay as simulate
+from backend.delivery.simulation.study import Estimate, Summary, World, curve, study, synthetic_worlds
 from tests.delivery.library import PATRON, RULES, draft, in_days, item, staff_actor
 
 

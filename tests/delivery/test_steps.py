@@ -11,10 +11,10 @@ from backend.consortium.values import Member
 from backend.core.db import Database, now
 from backend.core.jobs import JobRow, RetryLater, Runner
 from backend.delivery import requests, steps, store, timers
-from backend.delivery.letters import Letter
 from backend.delivery.lifecycle import STATES, State
 from backend.delivery.models import NoticeRow
-from backend.delivery.notices import Undeliverable
+from backend.delivery.notices.letters import Letter
+from backend.delivery.notices.notices import Undeliverable
 from backend.delivery.views import Viewer
 from tests.delivery.library import PATRON, RULES, draft, in_days, item, office, staff_actor
 

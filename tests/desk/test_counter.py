@@ -18,14 +18,15 @@ from backend.consortium import members, staff
 from backend.core.days import today
 from backend.core.http import install_error_handlers
 from backend.core.middleware import BodyLimit, SecurityHeaders
-from backend.delivery import file_models, requests
+from backend.delivery import requests
 from backend.delivery.board import QueueBoard
-from backend.delivery.copyright import CopyrightLedger
+from backend.delivery.copyright.ledger import CopyrightLedger
 from backend.delivery.counter import Counter
-from backend.delivery.handover import Handover
+from backend.delivery.electronic import models as file_models
+from backend.delivery.electronic.handover import Handover
+from backend.delivery.electronic.shelf import FileShelf
 from backend.delivery.reports import Reports
 from backend.delivery.rules import Rules
-from backend.delivery.shelf import FileShelf
 from backend.delivery.values import HoldingRef, ItemRef, RequestDraft
 from backend.delivery.views import actor_of_visitor
 from backend.desk import pages as desk_pages

@@ -1,0 +1,1 @@
+"""A citation in free text, read into its parts."""

@@ -1,0 +1,1 @@
+"""Electronic delivery: files taken in, rebuilt and stamped, and the links that hand them over."""

@@ -1,0 +1,1 @@
+"""ISO 18626: requests exchanged with libraries outside the consortium."""
