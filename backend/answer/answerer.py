@@ -38,6 +38,9 @@ CERTAIN = 0.85
 """Confidence from which rules are taken without a look at everything else, or a record's text gives way to a
 document."""
 
+LIKELY = 0.6
+"""Confidence from which a question that looks off-topic is answered after all: somebody loaded a text on it."""
+
 _DOCUMENTS = ("standard", "news", "research", "policy", "faq", "document")
 _RULES = ("policy", "faq")
 _KINDS: dict[Intent, tuple[str, ...]] = {
@@ -153,7 +156,7 @@ class Answerer:
         if reading.instructions:
             return Reply.refusal("instructions", say("instructions", language), handoff=False)
         evidence = self.reader.gather(question.text, audiences)
-        if evidence.confidence > CERTAIN:
+        if evidence.confidence > LIKELY:
             return _said(extractive.direct(evidence, question.text, sources), evidence)
         return Reply.refusal("off_topic", say("off_topic", language))
 

@@ -14,7 +14,7 @@ from backend.answer.asking import RARE, Asking, fits
 from backend.search.query import folded
 from backend.search.values import PassageHit
 
-ENOUGH = 0.42
+ENOUGH = 0.35
 """Probability from which an answer is given."""
 
 OTHER_YEAR = 0.25
@@ -29,7 +29,7 @@ SURE = 0.75
 TERM = 8.5
 """Rarity of a word from which it says what a question about rules is about."""
 
-PARTLY = 0.3
+PARTLY = 0.25
 """Probability from which what was found is shown as near, not as an answer."""
 
 
