@@ -127,7 +127,8 @@ _STANDARD = re.compile(
     rf"|(?P<code>GBZ|GJB|GB|DB\s?\d{{2,4}}|{_SECTORS})(?:\s*/?\s*(?P<kind>[TZ])(?![A-Z]))?"
     rf"|(?P<foreign>ISO\s?/\s?IEC|ISO\s?/\s?TR|ISO\s?/\s?TS|ISO|IEC|ITU-T|IEEE|ASTM|DIN\s?EN|DIN|EN|BS|JIS)"
     rf")\s*(?P<number>[A-Z]?\d{{1,6}}(?:\.\d{{1,3}})*)(?![\d.]*\d)"
-    rf"(?:\s*(?P<mark>{_DASH}{{1,2}}|:)\s*(?P<year>(?:19|20)\d{{2}}|\d{{2}})(?!\d))?",
+    rf"(?:\s*(?P<mark>{_DASH}{{1,2}}|:)\s*(?P<year>(?:19|20)\d{{2}}|\d{{2}})(?!\d)"
+    rf"|\s+(?P<spaced>(?:19|20)\d{{2}})(?![\d\w]))?",
     re.IGNORECASE,
 )
 
@@ -148,7 +149,7 @@ def _narrow(character: str) -> str:
 
 
 def _standard_value(match: re.Match[str]) -> str:
-    number, year = match["number"].upper(), match["year"]
+    number, year = match["number"].upper(), match["year"] or match["spaced"]
     if match["foreign"]:
         prefix = re.sub(r"\s+", " ", match["foreign"].upper()).replace(" / ", "/").replace("/ ", "/").replace(" /", "/")
         return f"{prefix} {number}" + (f"{':' if match['mark'] == ':' else '-'}{year}" if year else "")

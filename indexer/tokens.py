@@ -54,6 +54,17 @@ class Tokeniser:
                 found.append(piece[:MAX_TOKEN])
         return found
 
+    def words(self, folded: str) -> list[str]:
+        """Dictionary words of two characters or more, Latin words and numbers of folded text, in order of place."""
+        found: list[str] = []
+        for run in _RUN.finditer(_SPACED.sub("", folded)):
+            piece = run.group()
+            if _HAN.match(piece):
+                found.extend(word[:MAX_TOKEN] for word in _cutter().cut(piece) if len(word) > 1)
+            else:
+                found.append(piece[:MAX_TOKEN])
+        return found
+
     @property
     def fingerprint(self) -> str:
         """What an index remembers of the tokeniser that built it."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.search import fuse
+from backend.search import fuse, second_look
 from backend.search.fuse import NEAR_ENOUGH, Candidate
 from backend.search.query import KnownItem, ParsedQuery
 from indexer.lexical import Found, LexicalFilter, WordQuery
+from indexer.normalise import fold
+from indexer.records import StoredItem
 from indexer.tokens import Tokeniser
 from indexer.view import IndexView, Narrow
 
@@ -96,10 +98,12 @@ def find(
     pool: Executor,
     *,
     depth: int,
+    read: Callable[[Sequence[str]], Mapping[str, StoredItem]],
 ) -> Candidates:
-    """Candidates of both engines for ``parsed``, those it names first, then by fused score.
+    """Candidates of both engines for ``parsed``, those it names first, then by fused score and a second look.
 
-    Words are looked up and counted in ``pool`` while the question is embedded here: neither needs the other.
+    Words are looked up and counted in ``pool`` while the question is embedded here: neither needs the other. ``read``
+    gives the stored items whose texts are looked at.
     """
     whole = tokeniser.folded_tokens(parsed.folded)
     content = tokeniser.folded_tokens(parsed.content)
@@ -139,17 +143,42 @@ def find(
         )
         for number, cosine in zip(numbers, cosines, strict=True)
     ]
+    best = {int(n): int(o) for n, o in zip(numbers, ordinals, strict=True)}
+    question = second_look.asked(
+        tokeniser.words(parsed.content), content, view.lexical.document_frequency, view.lexical.count
+    )
     return Candidates(
-        ranked=fuse.rank(candidates),
+        ranked=_looked_at(view, question, fuse.rank(candidates), best, read),
         total=found.count + len(extra),
         highlight_tokens=tuple(dict.fromkeys(content)),
         by_words=found.count,
         named=bool(named),
         _view=view,
         _counted=counted,
-        _ordinals={int(n): int(o) for n, o in zip(numbers, ordinals, strict=True)},
+        _ordinals=best,
         _extra=extra,
     )
+
+
+def _looked_at(
+    view: IndexView,
+    question: second_look.Asked,
+    ranked: Sequence[Candidate],
+    ordinals: Mapping[int, int],
+    read: Callable[[Sequence[str]], Mapping[str, StoredItem]],
+) -> list[Candidate]:
+    """``ranked`` with the first of them read and put in order again."""
+    first = ranked[: second_look.LOOK_AT]
+    numbers = np.array([candidate.number for candidate in first], dtype=np.int64)
+    ids = view.ids(numbers)
+    spans = view.spans(numbers, np.array([ordinals.get(candidate.number, 0) for candidate in first], dtype=np.int64))
+    items = read([item_id for item_id in ids if item_id])
+    looked = []
+    for candidate, item_id, span in zip(first, ids, spans, strict=True):
+        item = items.get(item_id)
+        text = fold(f"{item.title}\n{second_look.around(item.text, span)}") if item else ""
+        looked.append(replace(candidate, worth=second_look.worth(question, candidate, text)))
+    return fuse.rank([*looked, *ranked[second_look.LOOK_AT :]])
 
 
 def nearest(view: IndexView, vector: NDArray[np.float32], narrow: Narrow, *, depth: int) -> Candidates:

@@ -75,7 +75,7 @@ def hit(found: Candidates, entries: Sequence[Shown], *, own_member: str | None) 
         snippet=text,
         highlights=spans,
         holdings=holding_views(item.holdings, own_member=own_member),
-        score=round(best.candidate.fused, 4),
+        score=round(best.candidate.score, 4),
         why=found.why(best.candidate),
         url=item.url,
         work_id=item.work_id,
