@@ -57,7 +57,7 @@ class Tokeniser:
     def words(self, folded: str) -> list[str]:
         """Dictionary words of two characters or more, Latin words and numbers of folded text, in order of place."""
         found: list[str] = []
-        for run in _RUN.finditer(_SPACED.sub("", folded)):
+        for run in _RUN.finditer(folded):
             piece = run.group()
             if _HAN.match(piece):
                 found.extend(word[:MAX_TOKEN] for word in _cutter().cut(piece) if len(word) > 1)

@@ -176,8 +176,8 @@ def _looked_at(
     looked = []
     for candidate, item_id, span in zip(first, ids, spans, strict=True):
         item = items.get(item_id)
-        text = fold(f"{item.title}\n{second_look.around(item.text, span)}") if item else ""
-        looked.append(replace(candidate, worth=second_look.worth(question, candidate, text)))
+        title, text = (fold(item.title), fold(second_look.around(item.text, span))) if item else ("", "")
+        looked.append(replace(candidate, worth=second_look.worth(question, candidate, title, text)))
     return fuse.rank([*looked, *ranked[second_look.LOOK_AT :]])
 
 

@@ -92,10 +92,13 @@ def _occurrences(text: str, token: str) -> list[int]:
     return places
 
 
-def worth(question: Asked, candidate: Candidate, folded: str) -> float:
-    """What reading its text adds to a candidate's fused score."""
-    words = COVERAGE_WEIGHT * coverage(question, folded) + NEARNESS_WEIGHT * nearness(question, folded)
-    return words + MORE_Z * candidate.z
+def worth(question: Asked, candidate: Candidate, title: str, text: str) -> float:
+    """What reading its folded title and text adds to a candidate's fused score.
+
+    Nothing is near across the border of the two.
+    """
+    near = max(nearness(question, title), nearness(question, text))
+    return COVERAGE_WEIGHT * coverage(question, f"{title}\n{text}") + NEARNESS_WEIGHT * near + MORE_Z * candidate.z
 
 
 def around(text: str, span: tuple[int, int], *, size: int = TEXT) -> str:
