@@ -22,6 +22,9 @@ POOL = 200
 """Proposals of each engine at least."""
 NEAREST = 60
 """Passages by meaning that may join what words found."""
+NEAREST_ANYWAY = 10
+NOT_FAR = 1.0
+"""The ten nearest passages are hits from this z-score on."""
 BOOSTS = {"bag": 1.0, "title": 0.3, "variant": 0.3, "creator": 0.3, "subject": 0.2}
 """Weight of each lexical field beside the bag of all words."""
 _KNOWN = 100
@@ -124,7 +127,7 @@ def find(
     named = named_items(view, parsed, view.lexical_filter(narrow))
     found = searched.result()
     bm25 = _by_number(found)
-    close = {int(n) for n, c in zip(near.numbers, near.cosines, strict=True) if (c - mean) / deviation >= NEAR_ENOUGH}
+    close = _close(near.numbers, (near.cosines - mean) / deviation)
     more = sorted((close | set(named)) - set(bm25))
     if more:
         bm25.update(dict.fromkeys(more, 0.0) | words.scores(more))
@@ -158,6 +161,18 @@ def find(
         _ordinals=best,
         _extra=extra,
     )
+
+
+def _close(numbers: NDArray[np.int64], scores: NDArray[np.float32]) -> set[int]:
+    """Items near enough to be hits whatever their words: by z-score, best first, or as the nearest there are.
+
+    Where all texts are about one thing, as in a library's rules, even the right one hardly stands out.
+    """
+    return {
+        int(number)
+        for place, (number, z) in enumerate(zip(numbers, scores, strict=True))
+        if z >= NEAR_ENOUGH or (place < NEAREST_ANYWAY and z >= NOT_FAR)
+    }
 
 
 def _looked_at(
