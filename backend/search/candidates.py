@@ -127,7 +127,8 @@ def find(
     named = named_items(view, parsed, view.lexical_filter(narrow))
     found = searched.result()
     bm25 = _by_number(found)
-    close = _close(near.numbers, (near.cosines - mean) / deviation)
+    # Of what was typed in pinyin the model understands little.
+    close = _close(near.numbers, (near.cosines - mean) / deviation, anyway=0 if parsed.pinyin else NEAREST_ANYWAY)
     more = sorted((close | set(named)) - set(bm25))
     if more:
         bm25.update(dict.fromkeys(more, 0.0) | words.scores(more))
@@ -150,8 +151,10 @@ def find(
     question = second_look.asked(
         tokeniser.words(parsed.content), content, view.lexical.document_frequency, view.lexical.count
     )
+    ranked = fuse.rank(candidates)
     return Candidates(
-        ranked=_looked_at(view, question, fuse.rank(candidates), best, read),
+        # What was typed in pinyin stands in no text.
+        ranked=ranked if parsed.pinyin else _looked_at(view, question, ranked, best, read),
         total=found.count + len(extra),
         highlight_tokens=tuple(dict.fromkeys(content)),
         by_words=found.count,
@@ -163,15 +166,15 @@ def find(
     )
 
 
-def _close(numbers: NDArray[np.int64], scores: NDArray[np.float32]) -> set[int]:
-    """Items near enough to be hits whatever their words: by z-score, best first, or as the nearest there are.
+def _close(numbers: NDArray[np.int64], scores: NDArray[np.float32], *, anyway: int) -> set[int]:
+    """Items near enough to be hits whatever their words: by z-score, best first, or as the ``anyway`` nearest there are.
 
     Where all texts are about one thing, as in a library's rules, even the right one hardly stands out.
     """
     return {
         int(number)
         for place, (number, z) in enumerate(zip(numbers, scores, strict=True))
-        if z >= NEAR_ENOUGH or (place < NEAREST_ANYWAY and z >= NOT_FAR)
+        if z >= NEAR_ENOUGH or (place < anyway and z >= NOT_FAR)
     }
 
 
