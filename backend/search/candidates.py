@@ -167,7 +167,7 @@ def find(
 
 
 def _close(numbers: NDArray[np.int64], scores: NDArray[np.float32], *, anyway: int) -> set[int]:
-    """Items near enough to be hits whatever their words: by z-score, best first, or as the ``anyway`` nearest there are.
+    """Items near enough to be hits whatever their words: by z-score, or among the ``anyway`` nearest (best first).
 
     Where all texts are about one thing, as in a library's rules, even the right one hardly stands out.
     """
