@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
@@ -29,6 +29,8 @@ BOOSTS = {"bag": 1.0, "title": 0.3, "variant": 0.3, "creator": 0.3, "subject": 0
 """Weight of each lexical field beside the bag of all words."""
 _KNOWN = 100
 _SHELF = 300
+_PROLIFIC = 5_000
+"""Items of one title, or by one author, that are compared."""
 
 Counts = dict[str, dict[str, int]]
 
@@ -39,6 +41,7 @@ class Candidates:
 
     ranked: list[Candidate]
     total: int
+    highlight_words: tuple[str, ...]
     highlight_tokens: tuple[str, ...]
     by_words: int
     named: bool
@@ -152,10 +155,12 @@ def find(
         tokeniser.words(parsed.content), content, view.lexical.document_frequency, view.lexical.count
     )
     ranked = fuse.rank(candidates)
+    by_year = {number for number, name in named.items() if name.newest_first}
     return Candidates(
         # What was typed in pinyin stands in no text.
-        ranked=ranked if parsed.pinyin else _looked_at(view, question, ranked, best, read),
+        ranked=ranked if parsed.pinyin else _looked_at(view, question, ranked, best, read, by_year=by_year),
         total=found.count + len(extra),
+        highlight_words=question.tokens[: question.words],
         highlight_tokens=tuple(dict.fromkeys(content)),
         by_words=found.count,
         named=bool(named),
@@ -184,8 +189,10 @@ def _looked_at(
     ranked: Sequence[Candidate],
     ordinals: Mapping[int, int],
     read: Callable[[Sequence[str]], Mapping[str, StoredItem]],
+    *,
+    by_year: Set[int],
 ) -> list[Candidate]:
-    """``ranked`` with the first of them read and put in order again."""
+    """``ranked`` with the first of them read and put in order again, those in ``by_year`` newest first."""
     first = ranked[: second_look.LOOK_AT]
     numbers = np.array([candidate.number for candidate in first], dtype=np.int64)
     ids = view.ids(numbers)
@@ -195,7 +202,9 @@ def _looked_at(
     for candidate, item_id, span in zip(first, ids, spans, strict=True):
         item = items.get(item_id)
         title, text = (fold(item.title), fold(second_look.around(item.text, span))) if item else ("", "")
-        looked.append(replace(candidate, worth=second_look.worth(question, candidate, title, text)))
+        newest = (item.year or 0) if item and candidate.number in by_year else 0
+        seen = second_look.look(question, title, text)
+        looked.append(replace(candidate, worth=seen.worth(candidate.z), covered=seen.coverage > 0, newest=newest))
     return fuse.rank([*looked, *ranked[second_look.LOOK_AT :]])
 
 
@@ -212,6 +221,7 @@ def nearest(view: IndexView, vector: NDArray[np.float32], narrow: Narrow, *, dep
     return Candidates(
         ranked=ranked,
         total=len(ranked),
+        highlight_words=(),
         highlight_tokens=(),
         by_words=0,
         named=False,
@@ -227,7 +237,7 @@ def named_items(view: IndexView, parsed: ParsedQuery, narrow: LexicalFilter) -> 
     tiers: dict[str, float] = {}
     meaning: dict[int, KnownItem] = {}
     for item in parsed.known:
-        if item.fallback and view.lexical.document_frequency(parsed.folded):
+        if item.also or (item.fallback and view.lexical.document_frequency(parsed.folded)):
             continue
         keys = item.keys
         if item.prefix:
@@ -235,10 +245,22 @@ def named_items(view: IndexView, parsed: ParsedQuery, narrow: LexicalFilter) -> 
         meaning.setdefault(item.tier, item)
         for key in keys:
             tiers.setdefault(key, item.tier)
-    if not tiers:
-        return {}
     found = view.lexical.known(tiers, narrow, limit=_KNOWN)
-    return {int(number): meaning[round(float(tier))] for number, tier in zip(found.keys, found.scores, strict=True)}
+    named = {int(number): meaning[round(float(tier))] for number, tier in zip(found.keys, found.scores, strict=True)}
+    for item in parsed.known:
+        for number in _carrying_both(view, item, narrow) if item.also else ():
+            if number not in named or named[number].tier < item.tier:
+                named[number] = item
+    return named
+
+
+def _carrying_both(view: IndexView, item: KnownItem, narrow: LexicalFilter) -> Set[int]:
+    """Items that carry one of the keys of ``item`` and one of those it must carry, too."""
+    either, also = (
+        {int(number) for number in view.lexical.known(dict.fromkeys(keys, 1.0), narrow, limit=_PROLIFIC).keys}
+        for keys in (item.keys, item.also)
+    )
+    return either & also
 
 
 def _by_number(found: Found) -> dict[int, float]:

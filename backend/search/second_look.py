@@ -17,8 +17,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from backend.search.fuse import Candidate
-
 LOOK_AT = 30
 """Candidates that are read."""
 TEXT = 1_200
@@ -92,13 +90,22 @@ def _occurrences(text: str, token: str) -> list[int]:
     return places
 
 
-def worth(question: Asked, candidate: Candidate, title: str, text: str) -> float:
-    """What reading its folded title and text adds to a candidate's fused score.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen in one candidate: shares from 0 to 1."""
 
-    Nothing is near across the border of the two.
-    """
+    coverage: float
+    nearness: float
+
+    def worth(self, z: float) -> float:
+        """What it adds to the fused score of a candidate with this z-score."""
+        return COVERAGE_WEIGHT * self.coverage + NEARNESS_WEIGHT * self.nearness + MORE_Z * z
+
+
+def look(question: Asked, title: str, text: str) -> Look:
+    """How much of the question a candidate's folded title and text hold; nothing is near across their border."""
     near = max(nearness(question, title), nearness(question, text))
-    return COVERAGE_WEIGHT * coverage(question, f"{title}\n{text}") + NEARNESS_WEIGHT * near + MORE_Z * candidate.z
+    return Look(coverage(question, f"{title}\n{text}"), near)
 
 
 def around(text: str, span: tuple[int, int], *, size: int = TEXT) -> str:

@@ -45,10 +45,21 @@ def ids(engine: SearchEngine, q: str, audiences: frozenset[str] = PUBLIC, **filt
         ("hz", "b1"),
         ("tushuguan lianmeng", "b5"),
         ("xu junlin", "b5"),
+        ("余华 活着", "b1"),
+        ("余华的《活着》", "b1"),
+        ("巴金 家", "b3"),
+        ("GB/T 7714 2015", "s1"),
+        ("hsü chün-lin", "b5"),
     ],
 )
 def test_the_item_asked_for_comes_first(engine: SearchEngine, q: str, first: str) -> None:
     assert ids(engine, q)[0] == first
+
+
+def test_a_name_says_who_and_not_what(engine: SearchEngine) -> None:
+    hits = engine.search(SearchRequest(q="许军林"), PUBLIC).hits
+    assert (hits[0].id, hits[0].why) == ("b5", "责任者匹配")
+    assert engine.search(SearchRequest(q="余华 活着"), PUBLIC).hits[0].why == "题名和责任者匹配"
 
 
 def test_a_hidden_item_is_as_if_it_did_not_exist(engine: SearchEngine) -> None:
