@@ -49,7 +49,8 @@ def initials(found: list[str]) -> str:
 @cache
 def _known() -> frozenset[str]:
     found = {to_normal(reading) for readings in PINYIN_DICT.values() for reading in readings.split(",")}
-    return frozenset(syllable for syllable in found if re.fullmatch(r"[a-z]+", syllable) and len(syllable) <= _LONGEST)
+    # without the vowelless interjections (m, ng, hng), which would cut "hung" in two
+    return frozenset(one for one in found if re.fullmatch(r"[a-z]*[aeiouv][a-z]*", one) and len(one) <= _LONGEST)
 
 
 def typed(folded: str) -> list[str] | None:

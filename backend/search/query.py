@@ -23,7 +23,7 @@ _CALL = re.compile(r"[A-Z]{1,3}\d[\w.\-=()（）\"':+]*(?:\s*/\s*[\w.\-:=()]+)*"
 _CLASS = re.compile(r"[A-Z]{1,2}\d{0,4}(?:[.\-]\d+)*")
 
 _PARTS = re.compile(r"[\s,，、《》〈〉「」『』/;；:：]+|(?<=\w)的(?=\w)|(?<=\w)[著写编](?=的)")
-MAX_PARTS = 4
+MAX_PARTS = 6
 
 QUESTION_PHRASES = (
     "请问一下|请问|我想知道|想知道|我想问|想问一下|我想找|我想借|我要借|我要找|帮我找|帮我查|有没有|能不能|可不可以|是不是|"
@@ -136,9 +136,16 @@ def _with_creator(text: str) -> list[KnownItem]:
     parts = [key for part in _PARTS.split(without_question_phrases(fold(text))) if (key := title_key(part))]
     if not 2 <= len(parts) <= MAX_PARTS:
         return []
-    titles = tuple(f"{kind}:{part}" for part in parts for kind in ("title", "head"))
-    creators = tuple(f"creator:{part}" for part in parts)
-    return [KnownItem(keys=titles, also=creators, tier=82, why="题名和责任者匹配")]
+    found = []
+    for place in range(1, len(parts)):
+        for title, creator in _either_way("".join(parts[:place]), "".join(parts[place:])):
+            keys, also = (f"title:{title}", f"head:{title}"), (f"creator:{creator}",)
+            found.append(KnownItem(keys=keys, also=also, tier=82, why="题名和责任者匹配"))
+    return found
+
+
+def _either_way(first: str, second: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (first, second), (second, first)
 
 
 def _syllables(text: str) -> list[str]:
