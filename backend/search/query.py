@@ -22,7 +22,7 @@ _ISSN = re.compile(r"(?<![\dA-Za-z\-])\d{4}[\s\-‐-―−]*\d{3}[\dXx](?![\dA-Z
 _CALL = re.compile(r"[A-Z]{1,3}\d[\w.\-=()（）\"':+]*(?:\s*/\s*[\w.\-:=()]+)*", re.ASCII)
 _CLASS = re.compile(r"[A-Z]{1,2}\d{0,4}(?:[.\-]\d+)*")
 
-_PARTS = re.compile(r"[\s,，、《》〈〉「」『』/;；:：]+|(?<=\w)的(?=\w)|(?<=\w)[著写编](?=的)")
+_PARTS = re.compile(r"的?[\s,，、《》〈〉「」『』/;；:：]+|(?<=\w)的(?=\w)|(?<=\w)[著写编](?=的)")
 MAX_PARTS = 6
 
 QUESTION_PHRASES = (
