@@ -23,7 +23,7 @@ POOL = 200
 NEAREST = 60
 """Passages by meaning that may join what words found."""
 NEAREST_ANYWAY = 10
-NOT_FAR = 1.0
+NOT_FAR = 0.0
 """The ten nearest passages are hits from this z-score on."""
 BOOSTS = {"bag": 1.0, "title": 0.3, "variant": 0.3, "creator": 0.3, "subject": 0.2}
 """Weight of each lexical field beside the bag of all words."""
@@ -154,11 +154,13 @@ def find(
     question = second_look.asked(
         tokeniser.words(parsed.content), content, view.lexical.document_frequency, view.lexical.count
     )
-    ranked = fuse.rank(candidates)
-    by_year = {number for number, name in named.items() if name.newest_first}
+    if parsed.pinyin:
+        ranked = _spoken_first(candidates, set(found.keys.tolist()))
+    else:
+        by_year = {number for number, name in named.items() if name.newest_first}
+        ranked = _looked_at(view, question, fuse.rank(candidates), best, read, by_year=by_year)
     return Candidates(
-        # What was typed in pinyin stands in no text.
-        ranked=ranked if parsed.pinyin else _looked_at(view, question, ranked, best, read, by_year=by_year),
+        ranked=ranked,
         total=found.count + len(extra),
         highlight_words=question.tokens[: question.words],
         highlight_tokens=tuple(dict.fromkeys(content)),
@@ -181,6 +183,11 @@ def _close(numbers: NDArray[np.int64], scores: NDArray[np.float32], *, anyway: i
         for place, (number, z) in enumerate(zip(numbers, scores, strict=True))
         if z >= NEAR_ENOUGH or (place < anyway and z >= NOT_FAR)
     }
+
+
+def _spoken_first(candidates: Sequence[Candidate], by_words: Set[int]) -> list[Candidate]:
+    """What was typed in pinyin stands in no text, and the model understands little of it: words go before meaning."""
+    return fuse.rank([replace(one, worth=0.0) if one.number in by_words else one for one in candidates])
 
 
 def _looked_at(
