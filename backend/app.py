@@ -11,10 +11,12 @@ from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_swagger import patch_fastapi
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 import backend
+from backend.chat.metrics import ChatMetrics
 from backend.composition import Services
+from backend.core import jobs
 from backend.core.errors import LianwenError, NotReady
 from backend.core.http import Gate, install_error_handlers
 from backend.core.middleware import BodyLimit, CrossOrigin, Metrics, SecurityHeaders
@@ -35,7 +37,9 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         _warm(services)
-        embedded = InProcess(services) if not services.settings.database_url else None
+        if not services.settings.redis_url:
+            services.chat.recover()  # the only process: what is still being answered was left by another life
+        embedded = InProcess(services) if services.database.engine.dialect.name == "sqlite" else None
         if embedded:
             embedded.start()
         yield
@@ -61,6 +65,7 @@ def create_app(services: Services) -> FastAPI:
         trusted_proxies=services.trusted_proxies,
     )
     registry = CollectorRegistry()
+    registry.register(ChatMetrics(services.chat))
     install_error_handlers(app)
     patch_fastapi(app, docs_url="/docs", redirect_from_root_to_docs=False)
     for router in services.routers():
@@ -99,8 +104,14 @@ def _operations(app: FastAPI, services: Services, registry: CollectorRegistry) -
         services.database.ping()
         return {"status": "ready", "snapshot": services.engine.snapshot_name()}
 
+    waiting = Gauge("lianwen_steps_waiting", "steps of the worker that are due", registry=registry)
+    stuck = Gauge("lianwen_steps_stuck", "steps of the worker that keep failing", registry=registry)
+
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:
+        with services.database.read() as session:
+            waiting.set(jobs.waiting(session))
+            stuck.set(len(jobs.stuck(session)))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -6,8 +6,10 @@ used, so that a command that only adds a member never loads a model.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +19,22 @@ from sqlalchemy.orm import Session
 
 from backend import migrations
 from backend.answer.answerer import Answerer
-from backend.answer.model import Limits, build_supervisor
 from backend.answer.modelled import Modelled
-from backend.answer.prompt import load
+from backend.answer.prompt import answer_prompts
+from backend.answer.supervisor import Endpoint, Limits, build_supervisor
 from backend.chat import routes as chat_routes
 from backend.chat.ask import ask
+from backend.chat.cache import AnswerCache, InProcessCache, RedisCache
 from backend.chat.turn import Chat
 from backend.consortium import routes as consortium_routes
 from backend.consortium import staff
 from backend.consortium.members import OriginList
 from backend.consortium.staff import StaffSessions
 from backend.core.access import Network, parse_networks
+from backend.core.bell import Bell, InProcessBell, RedisBell
 from backend.core.db import Database
 from backend.core.events import EventBus, InProcessBus, RedisBus
+from backend.core.jobs import ring_when_due
 from backend.core.limits import InProcessLimiter, Limiter, RedisLimiter, Unlimited
 from backend.core.settings import Settings
 from backend.core.tokens import VisitorTokens
@@ -39,6 +44,7 @@ from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.copyright import CopyrightLedger
 from backend.delivery.iso18626_receive import Exchange
 from backend.delivery.requests import Rules
+from backend.delivery.routing import Policy
 from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
 from backend.enterprise import branches
@@ -47,7 +53,7 @@ from backend.enterprise.branches import Branches
 from backend.enterprise.library import Shelf
 from backend.search import routes as search_routes
 from backend.search.engine import SearchEngine
-from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, MemberNames
+from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, LoggedSources, MemberNames
 from indexer.catalogue import Catalogue
 from indexer.progress import Progress
 from indexer.snapshot import SnapshotStore
@@ -76,7 +82,13 @@ class Services:
         """The database, migrated to what this code expects."""
         database = Database(self.settings.effective_database_url)
         migrations.upgrade(database.engine)
+        ring_when_due(database, self.bell.ring)
         return database
+
+    @cached_property
+    def bell(self) -> Bell:
+        """Wakes the workers when something fell due."""
+        return RedisBell(self.settings.redis_url) if self.settings.redis_url else InProcessBell()
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -123,6 +135,11 @@ class Services:
         return parse_networks(self.settings.trusted_proxies)
 
     @cached_property
+    def source_networks(self) -> tuple[Network, ...]:
+        """Private networks that sources may be fetched from."""
+        return parse_networks(self.settings.source_networks)
+
+    @cached_property
     def staff_sessions(self) -> StaffSessions:
         return StaffSessions(self.database, key=self.settings.signing_key(), ttl=self.settings.session_ttl)
 
@@ -136,19 +153,49 @@ class Services:
 
     @cached_property
     def answerer(self) -> Answerer:
-        return Answerer(self.engine, names=self.member_names, modelled=self._modelled())
+        return Answerer(self.engine, names=self.member_names, members=self.member_names.all, modelled=self._modelled())
 
     def _modelled(self) -> Modelled | None:
         """The configured models under their supervisor; None: every answer is extractive."""
         settings = self.settings
-        supervisor = build_supervisor(
+        first = Endpoint(
             model=settings.chat_model,
-            fallback=settings.chat_fallback_model,
             base_url=settings.chat_base_url,
             api_key=settings.chat_api_key.get_secret_value(),
-            limits=Limits(first_token=settings.chat_first_token_timeout, whole=settings.chat_timeout),
         )
-        return Modelled(supervisor, load("answer")) if supervisor else None
+        second = Endpoint(
+            model=settings.chat_fallback_model if settings.chat_model else "",
+            base_url=settings.chat_fallback_base_url,
+            api_key=settings.chat_fallback_api_key.get_secret_value(),
+        )
+        if not second.base_url:  # the same place; a key is never sent to another one
+            second = replace(second, base_url=first.base_url, api_key=second.api_key or first.api_key)
+        limits = Limits(
+            first_token=settings.chat_first_token_timeout,
+            stall=settings.chat_stall_timeout,
+            whole=settings.chat_timeout,
+        )
+        supervisor = build_supervisor([first, second], limits=limits, max_tokens=settings.chat_max_tokens)
+        if supervisor is None:
+            return None
+        return Modelled(supervisor, answer_prompts(), budget=settings.chat_prompt_tokens)
+
+    def try_model(self) -> str:
+        """What the configured chat model says, asked once.
+
+        :raises ModelFailed: when it says nothing; :raises ConfigurationError: when there is no such model.
+        """
+        modelled = self._modelled()
+        if modelled is None:
+            return "none: answers are extractive"
+
+        async def asked(model: Modelled) -> str:
+            try:
+                return await model.speaks()
+            finally:
+                await model.close()
+
+        return asyncio.run(asked(modelled))
 
     @cached_property
     def desk(self) -> LiveDesk:
@@ -162,7 +209,16 @@ class Services:
             answerer=self.answerer,
             requests=ChatRequests(RequestProgress(self.database)),
             desk=self.desk,
+            cache=self._answer_cache(),
         )
+
+    def _answer_cache(self) -> AnswerCache | None:
+        capacity = self.settings.answer_cache
+        if capacity == 0:
+            return None
+        if self.settings.redis_url:
+            return RedisCache(self.settings.redis_url, capacity)
+        return InProcessCache(capacity)
 
     @cached_property
     def branch_directory(self) -> Branches:
@@ -179,7 +235,8 @@ class Services:
     @cached_property
     def delivery_rules(self) -> Rules:
         open_limit = None if self.settings.rate_limit == "off" else 20
-        return Rules(open_limit=open_limit, copyright=CopyrightLedger())
+        policy = Policy(fairness=self.settings.routing_fairness)
+        return Rules(policy=policy, open_limit=open_limit, copyright=CopyrightLedger())
 
     @cached_property
     def items(self) -> EngineItems:
@@ -216,6 +273,7 @@ class Services:
                 staffed=staffed_members,
                 libraries=self.member_names.all,
                 knowledge=self.knowledge,
+                sources=LoggedSources(self.catalogue),
             ),
             enterprise_routes.router(self.database, self.engine, self.branch_directory, self.catalogue.head_revision),
         ]
@@ -247,6 +305,6 @@ class Services:
 
     def close(self) -> None:
         """Release what was opened."""
-        for name in ("bus", "database"):
+        for name in ("bus", "bell", "database"):
             if name in self.__dict__:
                 getattr(self, name).close()

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from backend.chat.handoff import RequestStatus
 from backend.consortium import members
 from backend.core.access import Caller, Staff
 from backend.core.db import Database
+from backend.core.errors import NotFound
 from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.values import HoldingRef, ItemRef
 from backend.desk import knowledge
-from backend.desk.ports import Move, QueuePage
+from backend.desk.ports import Move, QueuePage, SourcePage
 from backend.desk.values import KnowledgeEntry
 from backend.enterprise.library import ChangedItem
 from backend.search.engine import SearchEngine
@@ -24,6 +26,7 @@ from backend.search.values import SearchRequest
 from indexer.catalogue import Catalogue
 from indexer.ingest import IngestOptions, ingest
 from indexer.records import IndexItem, StoredItem
+from indexer.run_log import Run, RunLog
 
 
 class EngineItems:
@@ -128,7 +131,9 @@ class KnowledgeIndex:
         path = self._directory / "knowledge.jsonl"
         lines = [json.dumps(_document(entry), ensure_ascii=False) for entry in published]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        options = IngestOptions(collection="knowledge", kind="faq", complete=True, label="馆员解答")
+        options = IngestOptions(
+            collection="knowledge", kind="faq", format="jsonl", complete=True, may_be_empty=True, label="馆员解答"
+        )
         ingest(self._catalogue, [str(path)], options)
         self._build()
 
@@ -185,3 +190,47 @@ class EngineChanges:
                     id=item.id, kind=item.kind, title=item.title, text=item.text, audience=item.audience,
                     revision=item.revision,
                 )  # fmt: skip
+
+
+class LoggedSources:
+    """The desk's port ``SourceLog`` over the catalogue."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._log = RunLog(catalogue.engine)
+
+    def page(self, *, staff: Staff, collection: str, page: int, size: int) -> SourcePage:
+        runs, total = self._log.runs(collection=collection, member=staff.member, limit=size, offset=(page - 1) * size)
+        sizes, own = self._log.sizes(), self._log.collections_of(staff.member) if staff.member else None
+        collections = [
+            {**dataclasses.asdict(one), "items": sizes.get(one.name, 0)}
+            for one in self._catalogue.collections()
+            if own is None or one.name in own or not one.audience.startswith("branch:")
+        ]
+        return SourcePage(runs=[_told(run) for run in runs], total=total, collections=collections)
+
+    def run(self, number: int, *, staff: Staff) -> Mapping[str, Any]:
+        found = self._log.run(number)
+        if found is None or (staff.member and found.member != staff.member):
+            raise NotFound("没有这次载入。")
+        return _told(found)
+
+
+def _told(run: Run) -> dict[str, Any]:
+    """A load as the desk shows it."""
+    return {
+        "id": run.id,
+        "collection": run.collection,
+        "member": run.member,
+        "started": datetime.fromtimestamp(run.started, UTC),
+        "state": _state(run),
+        "report": run.report,
+    }
+
+
+def _state(run: Run) -> str:
+    if run.finished is None:
+        return "running" if run.running else "cut"
+    if "error" in run.report:
+        return "failed"
+    return "skips" if run.report.get("skipped") else "done"

@@ -206,13 +206,14 @@ class Embeddings:
 
     def of(self, texts: Sequence[str], hashes: Sequence[bytes]) -> Half:
         """Vectors for ``texts``, each row rounded to half precision."""
-        missing = [place for place, digest in enumerate(hashes) if digest not in self._known]
-        result = np.zeros((len(texts), self.dimension), dtype=np.float16)
+        missing = {digest: place for place, digest in enumerate(hashes) if digest not in self._known}
+        fresh: dict[bytes, Half] = {}
         if missing:
-            result[missing] = self._embedder.embed_passages([texts[place] for place in missing])
+            vectors = self._embedder.embed_passages([texts[place] for place in missing.values()]).astype(np.float16)
+            fresh = dict(zip(missing, vectors, strict=True))
+        result = np.zeros((len(texts), self.dimension), dtype=np.float16)
         for place, digest in enumerate(hashes):
-            if digest in self._known:
-                result[place] = self._known[digest]
+            result[place] = fresh[digest] if digest in fresh else self._known[digest]
         self._counts.embedded += len(missing)
         self._counts.reused += len(texts) - len(missing)
         return result

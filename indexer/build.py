@@ -89,14 +89,17 @@ def compact(
 def compact_when_needed(
     catalogue: Source, store: SnapshotStore, embedder: PassageEmbedder, *, progress: Progress | None = None
 ) -> BuildReport | None:
-    """What a background worker calls now and then; None when there is nothing to do, or another process is at it."""
+    """Compact; None when there is nothing to do, or another process is at it."""
+    return compact(catalogue, store, embedder, progress=progress) if compaction_due(store) else None
+
+
+def compaction_due(store: SnapshotStore) -> str:
+    """Why the serving snapshot should be compacted now; empty when it need not, or another process is at it."""
     try:
         reason = needs_compaction(store.current().manifest)
     except (SnapshotMissing, SnapshotDamaged):
-        return None
-    if not reason or store.is_rebuilding():
-        return None
-    return compact(catalogue, store, embedder, progress=progress)
+        return ""
+    return "" if store.is_rebuilding() else reason
 
 
 def needs_compaction(manifest: Manifest) -> str:

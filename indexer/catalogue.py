@@ -67,8 +67,11 @@ entries = Table(
     Column("cluster_key", String(64), nullable=False),
     Column("payload", Text, nullable=False),
     Column("run_id", Integer, nullable=False),
+    Column("meeting_key", String(64), nullable=False, default="", server_default=""),
+    Column("raw_digest", String(40), nullable=False, default="", server_default=""),
     UniqueConstraint("collection", "member", "source_id", name="uq_cat_entries_key"),
     Index("ix_cat_entries_cluster", "collection", "cluster_key"),
+    Index("ix_cat_entries_meeting", "collection", "meeting_key"),
 )
 decisions = Table(
     "cat_decisions",
@@ -142,7 +145,9 @@ class Collection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What one source says of one thing; ``payload`` is the record or document as JSON."""
+    """What one source says of one thing; ``payload`` is the record or document as JSON. ``meeting_key``: another key by
+    which it is compared with others (an ISBN, or the natural key of an entry that staff have joined).
+    ``raw_digest``: the bytes it was read from, so that unchanged ones need not be read."""
 
     collection: str
     member: str
@@ -151,6 +156,8 @@ class Entry:
     item_id: str
     cluster_key: str
     payload: str
+    meeting_key: str = ""
+    raw_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +176,11 @@ class Catalogue:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reading = engine.execution_options(lianwen_read_only=True)
+
+    @property
+    def engine(self) -> Engine:
+        """For the stores that keep tables of their own beside these."""
+        return self._engine
 
     # what the index and the search read
 
@@ -215,6 +227,43 @@ class Catalogue:
         with self._reading.connect() as connection:
             item_id = connection.execute(query.limit(1)).scalar()
         return self.item(item_id) if item_id else None
+
+    def merge_reason(self, item_id: str) -> str:
+        """Why the entries of an item are one; empty when it has one only."""
+        query = select(items.c.merge_reason).where(items.c.id == item_id)
+        with self._reading.connect() as connection:
+            return str(connection.execute(query).scalar() or "")
+
+    def merged(self, collection: str, *, limit: int = 100) -> list[tuple[str, str, str]]:
+        """(id, title, reason) of items that several entries make up, the latest first."""
+        query = select(items.c.id, items.c.title, items.c.merge_reason).where(
+            items.c.collection == collection, items.c.merge_reason != "", items.c.withdrawn.is_(False)
+        )
+        with self._reading.connect() as connection:
+            rows = connection.execute(query.order_by(items.c.revision.desc()).limit(limit)).all()
+        return [(str(row[0]), str(row[1]), str(row[2])) for row in rows]
+
+    def entries_in(self, item_id: str) -> list[tuple[str, str, str]]:
+        """(member, source id, payload) of each entry of an item, oldest first."""
+        query = select(entries.c.member, entries.c.source_id, entries.c.payload).where(entries.c.item_id == item_id)
+        with self._reading.connect() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(entries.c.id))]
+
+    def decided(self, collection: str) -> list[dict[str, Any]]:
+        """What staff decided about entries of a collection, the latest first."""
+        query = select(decisions).where(decisions.c.collection == collection).order_by(decisions.c.decided.desc())
+        with self._reading.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def same_bytes(self, collection: str, member: str, raw_digests: Mapping[str, str]) -> set[str]:
+        """Those of the source ids whose entries were read from bytes of the same digest."""
+        query = select(entries.c.source_id, entries.c.raw_digest).where(
+            entries.c.collection == collection,
+            entries.c.member == member,
+            entries.c.source_id.in_(list(raw_digests)),
+        )
+        with self._reading.connect() as connection:
+            return {row[0] for row in connection.execute(query) if row[1] and raw_digests[row[0]] == row[1]}
 
     def collections(self) -> list[Collection]:
         with self._reading.connect() as connection:
@@ -344,7 +393,8 @@ class CatalogueBatch:
             {
                 "collection": entry.collection, "member": entry.member, "source_id": entry.source_id,
                 "digest": entry.digest, "item_id": entry.item_id, "cluster_key": entry.cluster_key,
-                "payload": entry.payload, "run_id": run_id,
+                "payload": entry.payload, "run_id": run_id, "meeting_key": entry.meeting_key,
+                "raw_digest": entry.raw_digest,
             }
             for entry in batch
         ]  # fmt: skip
@@ -354,9 +404,9 @@ class CatalogueBatch:
         if rows:
             self._connection.execute(insert(entries), rows)
 
-    def vanished(self, collection: str, member: str, run_id: int, source_prefixes: Sequence[str] = ()) -> list[str]:
-        """Remove the entries that a complete load did not see; returns the items they belonged to."""
-        gone = (entries.c.collection == collection) & (entries.c.member == member) & (entries.c.run_id != run_id)
+    def vanished(self, collection: str, member: str, run_id: int) -> list[str]:
+        """Remove the entries that no run since ``run_id`` saw; returns the items they belonged to."""
+        gone = (entries.c.collection == collection) & (entries.c.member == member) & (entries.c.run_id < run_id)
         touched = list(self._connection.execute(select(entries.c.item_id).where(gone).distinct()).scalars())
         self._connection.execute(delete(entries).where(gone))
         return touched
@@ -403,34 +453,56 @@ class CatalogueBatch:
             touched += [(found[0], found[1]) for found in self._connection.execute(query)]
         return touched
 
-    def move(self, collection: str, keys: Sequence[tuple[str, str]], *, cluster_key: str, item_id: str) -> None:
-        """Make entries (member, source id) part of an item."""
-        for member, source_id in keys:
+    def move(
+        self,
+        collection: str,
+        keys: Sequence[tuple[str, str]],
+        *,
+        cluster_key: str,
+        item_id: str,
+        meeting_keys: Sequence[str] = (),
+    ) -> None:
+        """Make entries (member, source id) part of an item. ``meeting_keys``, one an entry, are the natural keys by
+        which others may still find them; without, none does."""
+        for place, (member, source_id) in enumerate(keys):
             there = (entries.c.collection == collection) & (entries.c.member == member)
+            meeting = meeting_keys[place] if meeting_keys else ""
             self._connection.execute(
                 update(entries)
                 .where(there, entries.c.source_id == source_id)
-                .values(cluster_key=cluster_key, item_id=item_id)
+                .values(cluster_key=cluster_key, item_id=item_id, meeting_key=meeting)
             )
 
-    def items_by_key(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
-        """The item that entries of these cluster keys belong to, by key."""
-        query = select(entries.c.cluster_key, func.min(entries.c.item_id)).where(
-            entries.c.collection == collection, entries.c.cluster_key.in_(keys)
-        )
-        return {row[0]: row[1] for row in self._connection.execute(query.group_by(entries.c.cluster_key))}
+    def items_by_key(self, collection: str, keys: Sequence[str], *, limit: int = 20) -> dict[str, list[str]]:
+        """The items that entries with these cluster or meeting keys belong to, by key, the oldest first and at most
+        ``limit`` of them."""
+        found: dict[str, dict[str, None]] = {}
+        for column in (entries.c.cluster_key, entries.c.meeting_key):
+            query = select(column, entries.c.item_id).where(entries.c.collection == collection, column.in_(keys))
+            for key, item_id in self._connection.execute(query.order_by(entries.c.id)):
+                here = found.setdefault(key, {})
+                if len(here) < limit:
+                    here[item_id] = None
+        return {key: list(here) for key, here in found.items()}
+
+    def entries_in(self, item_ids: Sequence[str]) -> dict[str, list[tuple[str, str, str, str]]]:
+        """(member, source id, cluster key, payload) of every entry of these items, oldest first."""
+        found: dict[str, list[tuple[str, str, str, str]]] = {item_id: [] for item_id in item_ids}
+        wanted = (entries.c.item_id, entries.c.member, entries.c.source_id, entries.c.cluster_key, entries.c.payload)
+        query = select(*wanted).where(entries.c.item_id.in_(item_ids)).order_by(entries.c.id)
+        for item_id, member, source_id, key, payload in self._connection.execute(query):
+            found[item_id].append((member, source_id, key, payload))
+        return found
 
     def alone(self, item_ids: Sequence[str]) -> set[str]:
         """Those of the items that have one entry only."""
         query = select(entries.c.item_id).where(entries.c.item_id.in_(item_ids)).group_by(entries.c.item_id)
         return set(self._connection.execute(query.having(func.count() == 1)).scalars()) if item_ids else set()
 
-    def taken(self, item_id: str) -> bool:
-        """Has an entry this item id?"""
-        return (
-            self._connection.execute(select(entries.c.id).where(entries.c.item_id == item_id).limit(1)).first()
-            is not None
-        )
+    def taken(self, item_ids: Sequence[str]) -> set[str]:
+        """Those of the item ids that an entry has."""
+        query = select(entries.c.item_id).where(entries.c.item_id.in_(item_ids)).distinct()
+        return set(self._connection.execute(query).scalars())
 
     def digests(self, item_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """(digest, withdrawn) of the items that exist."""

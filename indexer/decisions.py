@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Sequence
 
 from indexer.catalogue import Catalogue, Collection
+from indexer.entries import decode
+from indexer.grouping import JOINED, cluster_key
 from indexer.load import rebuild
 
 EntryKey = tuple[str, str]
@@ -42,12 +44,19 @@ def _group(
     fresh: bool,
 ) -> str:
     named = "\0".join(f"{member}\0{source_id}" for member, source_id in keys)
-    mark = hashlib.blake2b(f"staff\0{into.name}\0{named}\0{now}".encode(), digest_size=20).hexdigest()
+    digest = hashlib.blake2b(f"staff\0{into.name}\0{named}\0{now}".encode(), digest_size=20).hexdigest()
+    mark = digest if fresh else f"{JOINED}{digest}"
     with catalogue.begin() as batch:
         before = batch.decide(into.name, keys, mark, reason=reason, staff=staff, now=now)
         if len(before) < len(keys):
             raise LookupError("the collection has no such entry")
-        item_id = mark[:20] if fresh else before[0][0]
-        batch.move(into.name, keys, cluster_key=mark, item_id=item_id)
+        item_id = digest[:20] if fresh else before[0][0]
+        natural = [] if fresh else [_natural(key[0], payload) for key, (_, payload) in zip(keys, before, strict=True)]
+        batch.move(into.name, keys, cluster_key=mark, item_id=item_id, meeting_keys=natural)
         rebuild(batch, list(dict.fromkeys([item_id, *(one[0] for one in before)])), into=into)
     return item_id
+
+
+def _natural(member: str, payload: str) -> str:
+    """The key that the entry would have without the decision: by it other members' entries still find the item."""
+    return cluster_key(decode(payload), member)

@@ -77,7 +77,9 @@ def record_item(
     item_id: str, collection: str, audience: str, records: Sequence[Record], holdings: Sequence[Holding]
 ) -> StoredItem:
     """One item of all entries that describe a manifestation: the fullest describes it, all give their holdings."""
-    best = max(records, key=lambda record: (len(describe(record)), record.source_id))
+    texts = [describe(record) for record in records]
+    place = max(range(len(records)), key=lambda number: (len(texts[number]), records[number].source_id))
+    best, text = records[place], texts[place]
     work = work_key(best)
     return StoredItem(
         id=item_id,
@@ -86,7 +88,7 @@ def record_item(
         audience=audience,
         kind="catalogue",
         title=_full_title(best),
-        text=describe(best),
+        text=text,
         revision=0,
         creators=_unique(contributor.name for contributor in best.contributors),
         publisher=best.publisher,

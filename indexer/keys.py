@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from indexer.normalise import call_number_key, fold
+from indexer.normalise import call_number_key, fold, isbn13
 from indexer.pinyin import initials, syllables
 from indexer.records import StoredItem
 
@@ -65,6 +65,8 @@ def known_keys(item: StoredItem) -> set[str]:
     for identifier in item.identifiers:
         keys.add(f"{identifier.scheme}:{squeeze(identifier.value)}")
         keys |= {f"any:{squeeze(form)}" for form in (identifier.value, identifier.display) if form}
+        if identifier.scheme == "isbn-invalid" and isbn13(identifier.value):
+            keys.add(f"isbn:{squeeze(identifier.value)}")  # cancelled, or another binding's: it leads here all the same
         if identifier.scheme == "standard":
             keys.add(f"stdbase:{squeeze(standard_base(identifier.value))}")
     names, romanised_names = _creators(item)

@@ -28,6 +28,10 @@ from indexer.tokens import Tokeniser
 WORD_FIELDS = ("bag", "title", "variant", "creator", "subject", "series", "pinyin")
 FILTER_FIELDS = ("audience", "collection", "kind", "language", "clc", "member", "held")
 _HEAP = 60_000_000
+_COMMON = 0.02
+"""Share of the documents from which a token is too common to be counted one by one."""
+_APART = 2
+_SINGLE_TERMS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +112,8 @@ class LexicalWriter:
 
     def add(self, number: int, entry: IndexItem) -> None:
         item = entry.item
-        words = self._words(entry)
+        body = self._tokeniser.tokens(item.text)
+        words = self._words(entry, body)
         filters = _filters(entry)
         document = _document(number, entry, filters)
         for key in sorted(known_keys(item)):
@@ -120,7 +125,9 @@ class LexicalWriter:
         for passage in entry.passages:
             document = _document(number, entry, filters)
             document.add_unsigned("key", number << PASSAGE_BITS | passage.ordinal)
-            document.add_text("bag", " ".join(self._tokeniser.tokens(f"{passage.context}\n{passage.text}")))
+            whole = passage.text == item.text and not passage.context
+            tokens = body if whole else self._tokeniser.tokens(f"{passage.context}\n{passage.text}")
+            document.add_text("bag", " ".join(tokens))
             self._writers["passages"].add_document(document)
 
     def remove(self, item_id: str) -> None:
@@ -146,7 +153,7 @@ class LexicalWriter:
         self._writers.clear()
         self._indexes.clear()
 
-    def _words(self, entry: IndexItem) -> dict[str, str]:
+    def _words(self, entry: IndexItem, body: list[str]) -> dict[str, str]:
         item, tokens = entry.item, self._tokeniser.tokens
         fields = {
             "title": tokens(item.title),
@@ -155,7 +162,6 @@ class LexicalWriter:
             "subject": tokens("\n".join(item.subjects)),
             "series": tokens("\n".join(item.series)),
         }
-        body = tokens(item.text)
         bag = [*fields["title"], *body] if item.kind != "catalogue" else body
         missing = [name for name in fields if name != "title" and not set(fields[name]) <= set(body)]
         bag += [token for name in missing for token in fields[name]]
@@ -298,16 +304,37 @@ class LexicalReader:
     def _enough(self, index: str, words: WordQuery) -> tuple[Occur, Query]:
         """Enough of the question is in the item: by characters, or all of it by pinyin."""
         schema = self._schemas[index]
-        ways = [_at_least([Query.term_query(schema, "bag", token) for token in words.required], words.at_least)]
+        ways = [self._holding(index, words.required, words.at_least)]
         if words.pinyin and index == "items":
-            pairs = [Query.term_query(schema, "pinyin", pair) for pair in words.pinyin]
-            ways.append(_at_least(pairs, len(pairs)))
+            ways.append(_all([Query.term_query(schema, "pinyin", pair, "basic") for pair in words.pinyin]))
         either = Query.boolean_query([(Occur.Should, way) for way in ways])
         return Occur.Must, Query.const_score_query(either, 0.0)
 
+    def _holding(self, index: str, tokens: Sequence[str], count: int) -> Query:
+        """Documents whose bag holds ``count`` of the tokens.
+
+        The engine walks "so many of these" posting by posting, four times as slowly as "any" or "all" of them. So the
+        two commonest tokens stand apart: some of the rare ones, and none, either or both of the common ones.
+        """
+        searcher = self._searchers[index]
+        terms = {token: Query.term_query(self._schemas[index], "bag", token, "basic") for token in tokens}
+        wanted = max(1, min(count, len(terms)))
+        frequency = {token: searcher.doc_freq("bag", token) for token in terms}
+        most = sorted(terms, key=lambda token: -frequency[token])[:_APART]
+        common = [terms[token] for token in most if frequency[token] > _COMMON * searcher.num_docs]
+        rare = [query for token, query in terms.items() if token not in most[: len(common)]]
+        ways = [
+            _all([_at_least(rare, wanted - apart), _at_least(common, apart)])
+            for apart in range(min(len(common), wanted) + 1)
+            if wanted - apart <= len(rare)
+        ]
+        if not ways:
+            return Query.empty_query()
+        return ways[0] if len(ways) == 1 else Query.boolean_query([(Occur.Should, way) for way in ways])
+
     def _must(self, index: str, narrow: LexicalFilter) -> list[tuple[Occur, Query]]:
         schema = self._schemas[index]
-        wanted = [Query.term_set_query(schema, name, list(values)) for name, values in narrow.terms.items()]
+        wanted = [_any_of(schema, name, list(values)) for name, values in narrow.terms.items()]
         if narrow.year_from is not None or narrow.year_to is not None:
             wanted.append(
                 Query.range_query(
@@ -331,11 +358,27 @@ class LexicalReader:
         return Found(keys, scores, int(result.count))
 
 
-def _at_least(queries: Sequence[Query], count: int) -> Query:
-    wanted = max(1, min(count, len(queries)))
-    if not queries:
-        return Query.empty_query()
-    return Query.boolean_query([(Occur.Should, query) for query in queries], minimum_number_should_match=wanted)
+def _at_least(queries: Sequence[Query], count: int) -> Query | None:
+    """``count`` of the queries; None when that asks nothing."""
+    if not count:
+        return None
+    if count == len(queries):
+        return _all(queries)
+    return Query.boolean_query([(Occur.Should, query) for query in queries], minimum_number_should_match=count)
+
+
+def _all(queries: Sequence[Query | None]) -> Query:
+    asked = [query for query in queries if query is not None]
+    return asked[0] if len(asked) == 1 else Query.boolean_query([(Occur.Must, query) for query in asked])
+
+
+def _any_of(schema: tantivy.Schema, name: str, values: Sequence[str]) -> Query:
+    """Documents with one of the values. A set of terms is gathered in full before anything else is looked at: a
+    millisecond for the audience of a million items, which single terms do not cost."""
+    if len(values) > _SINGLE_TERMS:
+        return Query.term_set_query(schema, name, list(values))
+    terms = [Query.term_query(schema, name, value, "basic") for value in values]
+    return terms[0] if len(terms) == 1 else Query.boolean_query([(Occur.Should, term) for term in terms])
 
 
 def _word(key: object) -> str:

@@ -1,25 +1,24 @@
 """One batch of what a source said, brought into the catalogue: entries compared, items rebuilt, all in one transaction.
 
-An entry keeps its item while it says the same manifestation (its cluster key) or stands alone in it; so an item's id
-outlives corrections of its title. Staff decisions (:mod:`indexer.decisions`) replace an entry's key and thus survive
-every load.
+Which item an entry belongs to is found in :mod:`indexer.grouping`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from indexer.catalogue import Catalogue, CatalogueBatch, Collection, Entry, ItemRow
-from indexer.clustering import merge_reason, record_key
+from indexer.catalogue import Catalogue, CatalogueBatch, Collection, ItemRow
+from indexer.clustering import merge_reason
 from indexer.description import document_item, passage_blocks, record_item
 from indexer.entries import decode, digest, encode, storable
+from indexer.grouping import Grouping
 from indexer.passages import LONGEST, split_passages
 from indexer.records import Block, Document, Holding, Passage, Record, StoredItem
 
-TRADITION = "2"
-"""Part of every digest: raise it when stored texts or passages would come out differently from the same entry."""
+TRADITION = "3"
+"""Part of every digest: raise it when stored texts or passages would come out differently from the same entry,
+or when a source would read the same bytes otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +42,36 @@ class BatchCounts:
 
 
 def load_batch(
-    catalogue: Catalogue, things: Sequence[Record | Document], *, into: Collection, member: str, run_id: int
+    catalogue: Catalogue,
+    things: Sequence[Record | Document],
+    *,
+    into: Collection,
+    member: str,
+    run_id: int,
+    raw_digests: Mapping[str, str] | None = None,
 ) -> BatchCounts:
-    """Store ``things`` (source ids differ) as what ``member`` says in the collection ``into``."""
+    """Store ``things`` (source ids differ) as what ``member`` says in the collection ``into``. ``raw_digests`` name the
+    bytes they were read from, by source id."""
     coded = {storable(thing.source_id): (thing, payload := encode(thing), _digest(payload, into)) for thing in things}
     with catalogue.begin() as batch:
         known = batch.known(into.name, member, list(coded))
         same = [key for key, (_, _, mark) in coded.items() if key in known and known[key][0] == mark]
         batch.seen(into.name, member, same, run_id)
-        new = {key: value for key, value in coded.items() if key not in set(same)}
-        entries = _resolve(batch, new, known, into.name, member)
+        kept = set(same)
+        new = {key: value for key, value in coded.items() if key not in kept}
+        entries = Grouping(batch, into.name, member).resolve(new, known, raw_digests or {})
         batch.put(entries, run_id, known=known)
         before = {known[key][1] for key in new if key in known}
         touched = list(dict.fromkeys([*(entry.item_id for entry in entries), *sorted(before)]))
-        merged, withdrawn = rebuild(batch, touched, into=into)
+        fresh = {payload: thing for thing, payload, _ in new.values() if "\ufffd" not in payload}
+        merged, withdrawn = rebuild(batch, touched, into=into, fresh=fresh)
     changed = sum(key in known for key in new)
     return BatchCounts(
-        added=len(new) - changed, changed=changed, unchanged=len(same), withdrawn=withdrawn, merged=merged
+        added=len(new) - changed,
+        changed=changed,
+        unchanged=len(same),
+        withdrawn=withdrawn,
+        merged=merged,
     )
 
 
@@ -67,53 +79,17 @@ def _digest(payload: str, into: Collection) -> str:
     return digest(f"{TRADITION}\0{into.audience}\0{payload}")
 
 
-def _resolve(
+def rebuild(
     batch: CatalogueBatch,
-    new: Mapping[str, tuple[Record | Document, str, str]],
-    known: Mapping[str, tuple[str, str]],
-    collection: str,
-    member: str,
-) -> list[Entry]:
-    """Which item each new or changed entry belongs to."""
-    decided = batch.decided(collection, member, list(new))
-    keys = {source: decided.get(source) or cluster_key(thing, member) for source, (thing, _, _) in new.items()}
-    homes = batch.items_by_key(collection, list(set(keys.values())))
-    alone = batch.alone([known[source][1] for source in new if source in known])
-    entries = []
-    for source, (_, payload, mark) in new.items():
-        key = keys[source]
-        item_id = homes.get(key)
-        if item_id is None:
-            before = known[source][1] if source in known else ""
-            item_id = before if before in alone else _free_id(batch, collection, member, source, key)
-            homes[key] = item_id
-        entries.append(
-            Entry(
-                collection=collection, member=member, source_id=source, digest=mark, item_id=item_id, cluster_key=key,
-                payload=payload,
-            )
-        )  # fmt: skip
-    return entries
+    item_ids: Sequence[str],
+    *,
+    into: Collection,
+    fresh: Mapping[str, Record | Document] | None = None,
+) -> tuple[int, int]:
+    """Write the items again whose entries changed; withdraw those left without. Returns (merged, withdrawn).
 
-
-def cluster_key(thing: Record | Document, member: str) -> str:
-    """Forty characters shared by what is one item: a manifestation's key, or the entry itself."""
-    said = record_key(thing) if isinstance(thing, Record) else ""
-    own = f"k\0{said}" if said else f"s\0{member}\0{thing.source_id}"
-    return hashlib.blake2b(own.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
-
-
-def _free_id(batch: CatalogueBatch, collection: str, member: str, source: str, key: str) -> str:
-    """An id made of where the entry comes from; of its key, too, while that one is another item's."""
-    for raw in (f"{collection}\0{member}\0{source}", f"{collection}\0{member}\0{source}\0{key}"):
-        made = hashlib.blake2b(raw.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
-        if not batch.taken(made):
-            return made
-    return made
-
-
-def rebuild(batch: CatalogueBatch, item_ids: Sequence[str], *, into: Collection) -> tuple[int, int]:
-    """Write the items again whose entries changed; withdraw those left without. Returns (merged, withdrawn)."""
+    ``fresh``: things by the payload that was just made of them, which then need not be read back.
+    """
     entries, before = batch.entries_of(item_ids), batch.digests(item_ids)
     rows, gone, merged = [], [], 0
     for item_id in item_ids:
@@ -125,13 +101,19 @@ def rebuild(batch: CatalogueBatch, item_ids: Sequence[str], *, into: Collection)
         if before.get(item_id) == (mark, False):
             continue
         merged += len(said) > 1
-        rows.append(_item_row(item_id, said, mark, into))
+        rows.append(_item_row(item_id, said, mark, into, fresh or {}))
     batch.store(rows)
     return merged, batch.withdraw(gone)
 
 
-def _item_row(item_id: str, said: Sequence[tuple[str, str]], mark: str, into: Collection) -> ItemRow:
-    things = [(member, decode(payload)) for member, payload in said]
+def _item_row(
+    item_id: str,
+    said: Sequence[tuple[str, str]],
+    mark: str,
+    into: Collection,
+    fresh: Mapping[str, Record | Document],
+) -> ItemRow:
+    things = [(member, fresh.get(payload) or decode(payload)) for member, payload in said]
     records = [thing for _, thing in things if isinstance(thing, Record)]
     blocks: tuple[Block, ...] = ()
     if records:
@@ -160,13 +142,15 @@ def _holdings(things: Sequence[tuple[str, Record | Document]]) -> tuple[Holding,
     """Every member's copies: those that differ in the barcode only are counted together, and "the member has it
     somewhere" goes when it also says where."""
     counted: dict[tuple[str, ...], Holding] = {}
+    barcodes: set[tuple[str, ...]] = set()
     for _, thing in things:
         for holding in thing.holdings if isinstance(thing, Record) else ():
             key = (holding.member, holding.call_number, holding.location, holding.status)
             known = counted.get(key)
             if known is None:
                 counted[key] = holding
-            elif holding.barcode != known.barcode or not holding.barcode:
+            elif not holding.barcode or (*key, holding.barcode) not in barcodes:
                 counted[key] = replace(known, copies=known.copies + holding.copies)
+            barcodes.add((*key, holding.barcode))
     told = {one.member for one in counted.values() if one.status != "unknown"}
     return tuple(one for one in counted.values() if one.status != "unknown" or one.member not in told)

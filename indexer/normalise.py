@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 import opencc
@@ -36,8 +37,15 @@ def _converter() -> opencc.OpenCC:
 class _FoldTable(dict[int, str]):
     """What each character folds to, worked out when first met."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.uneven: set[str] = set()
+        """Characters met so far that do not fold to exactly one."""
+
     def __missing__(self, code: int) -> str:
         folded = self[code] = _fold_character(chr(code))
+        if len(folded) != 1:
+            self.uneven.add(chr(code))
         return folded
 
 
@@ -64,8 +72,11 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() and text.isprintable() else text.translate(_TABLE)
 
 
-def fold_with_offsets(text: str) -> tuple[str, list[int]]:
+def fold_with_offsets(text: str) -> tuple[str, Sequence[int]]:
     """The folded text, and for each of its characters the offset of the original one."""
+    whole = text.translate(_TABLE)
+    if _TABLE.uneven.isdisjoint(text):
+        return whole, range(len(text))
     folded: list[str] = []
     offsets: list[int] = []
     for place, character in enumerate(text):
@@ -115,20 +126,31 @@ def issn(text: str) -> str | None:
     return f"{raw[:4]}-{raw[4:]}" if total % 11 == 0 else None
 
 
-# Codes of Chinese sectors (GB/T 1.1 and the list of sector standards), so that "AI 2024" is no standard.
+# Codes of Chinese sectors (GB/T 1.1 and the list of sector standards), so that "AI 2024" is no standard; then those of
+# metrology, engineering construction and the like, which stand outside that list.
 _SECTORS = (
     "AQ BB CB CH CJ CY DA DL DY DZ EJ FZ GA GC GD GF GH GM GY HB HG HJ HS HY JB JC JG JR JT JY LB LD LS LY MH MT MZ NB "
-    "NY QB QC QJ QX RB SB SC SF SH SJ SL SN SW SY TB TD TY WB WH WJ WM WS WW XB XF YB YC YD YJ YS YY YZ ZY"
+    "NY QB QC QJ QX RB SB SC SF SH SJ SL SN SW SY TB TD TY WB WH WJ WM WS WW XB XF YB YC YD YJ YS YY YZ ZY "
+    "GBJ JJF JJG JGJ CJJ CECS JTG JTJ TSG KA LYJ"
 ).replace(" ", "|")
 _DASH = rf"[{re.escape(_DASHES)}]"
+_SLASH = "[/∕⁄_]"
+_FOREIGN = (
+    r"(?:BS\s|DIN\s|NF\s|SS\s)?EN\s(?:ISO(?:\s?/\s?IEC)?|IEC)|EN|ISO\s?/\s?IEC(?:\s(?:TR|TS|Guide))?"
+    r"|ISO(?:\s?/\s?|\s)(?:TR|TS|PAS|FDIS|DIS|CD)|ISO|IEC(?:\s(?:TR|TS))?|ITU-T|IEEE(?:\sStd)?|ASTM"
+    r"|ANSI(?:\s?/\s?[A-Z]{2,6})?|NISO|DIN|BS|JIS|NF|AACR|RFC"
+)
 _STANDARD = re.compile(
     rf"(?<![A-Za-z])(?:"
-    rf"(?P<group>T)\s*/\s*(?P<body>[A-Z]{{2,10}})"
-    rf"|(?P<code>GBZ|GJB|GB|DB\s?\d{{2,4}}|{_SECTORS})(?:\s*/?\s*(?P<kind>[TZ])(?![A-Z]))?"
-    rf"|(?P<foreign>ISO\s?/\s?IEC|ISO\s?/\s?TR|ISO\s?/\s?TS|ISO|IEC|ITU-T|IEEE|ASTM|DIN\s?EN|DIN|EN|BS|JIS)"
-    rf")\s*(?P<number>[A-Z]?\d{{1,6}}(?:\.\d{{1,3}})*)(?![\d.]*\d)"
-    rf"(?:\s*(?P<mark>{_DASH}{{1,2}}|:)\s*(?P<year>(?:19|20)\d{{2}}|\d{{2}})(?!\d)"
-    rf"|\s+(?P<spaced>(?:19|20)\d{{2}})(?![\d\w]))?",
+    rf"(?P<group>T)\s*{_SLASH}\s*(?P<body>[A-Z]{{2,10}})"
+    rf"|(?P<firm>Q)\s*/\s*(?P<owner>[A-Z0-9]{{2,10}})(?=\s)"
+    rf"|(?P<code>GBZ|GJB|GB|DB\s?\d{{2,4}}|{_SECTORS})"
+    rf"(?:\s*(?:{_SLASH}|{_DASH}(?=\s?[TZ]\s?\d))?\s*(?P<kind>[TZ])(?![A-Z]))?"
+    rf"|(?P<foreign>{_FOREIGN})"
+    rf")[\s_]*(?P<number>[A-Z]?\d{{1,6}}(?:\.\d{{1,3}})*)(?![\d.]*\d)"
+    rf"(?P<part>(?(foreign)(?:{_DASH}\d{{1,3}}(?![\d.]))*))"
+    rf"(?:\s*(?P<mark>{_DASH}{{1,2}}|:)\s*(?P<year>(?:19|20)\d{{2}}|\d{{2}})(?![\d.]*\d)"
+    rf"|\s+(?P<spaced>(?:19|20)\d{{2}})(?!\w))?",
     re.IGNORECASE,
 )
 
@@ -138,6 +160,8 @@ def standard_numbers_in(text: str) -> list[tuple[int, int, str]]:
 
     >>> standard_numbers_in("参见ＧＢ／Ｔ 7714—2015和gbt7714-2005")
     [(2, 16, 'GB/T 7714-2015'), (17, 29, 'GB/T 7714-2005')]
+    >>> [standard_number(one) for one in ("GB 7714-87", "ISO/IEC 80000-13:2008", "T/CSTM 00017—2016")]
+    ['GB 7714-1987', 'ISO/IEC 80000-13:2008', 'T/CSTM 00017-2016']
     """
     narrow = "".join(_narrow(character) for character in text)
     return [(match.start(), match.end(), _standard_value(match)) for match in _STANDARD.finditer(narrow)]
@@ -151,13 +175,15 @@ def _narrow(character: str) -> str:
 def _standard_value(match: re.Match[str]) -> str:
     number, year = match["number"].upper(), match["year"] or match["spaced"]
     if match["foreign"]:
-        prefix = re.sub(r"\s+", " ", match["foreign"].upper()).replace(" / ", "/").replace("/ ", "/").replace(" /", "/")
-        return f"{prefix} {number}" + (f"{':' if match['mark'] == ':' else '-'}{year}" if year else "")
-    if match["group"]:
-        prefix = f"T/{match['body'].upper()}"
+        prefix = re.sub(r"\s*/\s*", "/", re.sub(r"\s+", " ", match["foreign"].upper()))
+        part = re.sub(_DASH, "-", match["part"] or "")
+        return f"{prefix} {number}{part}" + (f"{':' if match['mark'] == ':' else '-'}{year}" if year else "")
+    if match["group"] or match["firm"]:
+        prefix = f"T/{match['body'].upper()}" if match["group"] else f"Q/{match['owner'].upper()}"
     else:
         prefix = match["code"].upper().replace(" ", "") + (f"/{match['kind'].upper()}" if match["kind"] else "")
-    return f"{prefix} {number}" + (f"-{year}" if year else "")
+    # Until 1995 numbers were given two digits of the year: GB 7714-87 is GB 7714-1987.
+    return f"{prefix} {number}" + (f"-{'19' if len(year) == 2 else ''}{year}" if year else "")
 
 
 def standard_number(text: str) -> str | None:

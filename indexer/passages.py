@@ -1,24 +1,30 @@
 """Splits a stored text into passages: at clause and sentence borders, about 220 characters, exact offsets, stable ids.
 
 A passage's id is a hash of its item, its place among equal passages, its characters and its context: what did not
-change keeps its id (and its vector).
+change keeps its id (and its vector). Borders are local: a long paragraph is split by itself, short ones are gathered
+whole, and a long run of them is cut where a line's own characters say so; so an edit moves no border further away.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from indexer.records import Block, Passage
 
 TARGET = 220
 LONGEST = 360
+SHORT = 110
+"""A paragraph with fewer characters is gathered with its neighbours."""
+EVERY = 12
 
 # A sentence ends with its mark and the closing quotes and brackets after it; a line break ends it, too.
 _SENTENCE = re.compile(r"[^。！？!?；;\n]*(?:[。！？!?；;]+[”’」』）)】》]*|\n+|$)|[^.]+")
+_BREAK = re.compile(r"\n+")
 _SOFT = re.compile(r"(?<=[，,、：:\s])")
 
 
@@ -67,16 +73,65 @@ def _passage_id(item_id: str, key: str, occurrence: int) -> str:
 
 def _pieces(text: str, start: int, end: int, target: int) -> list[tuple[int, int]]:
     """Sentences gathered up to the target length, without the white space around."""
+    whole = end - start <= target
+    stretches = [(start, end)] if whole else _stretches(text, start, end)
+    return [piece for low, high in stretches for piece in _gathered(text, low, high, target)]
+
+
+def _stretches(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Long paragraphs, and runs of short ones between local borders; together they cover ``text[start:end]``."""
+    stretches: list[tuple[int, int]] = []
+    run: list[tuple[int, int]] = []
+    for low, high in _paragraphs(text, start, end):
+        if high - low < SHORT:
+            run.append((low, high))
+            continue
+        stretches += _local_groups(text, run)
+        run = []
+        stretches.append((low, high))
+    return stretches + _local_groups(text, run)
+
+
+def _paragraphs(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Lines with their breaks."""
+    borders = [start, *(match.end() for match in _BREAK.finditer(text, start, end)), end]
+    return [(low, high) for low, high in pairwise(borders) if low < high]
+
+
+def _local_groups(text: str, run: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """A run of short paragraphs; a long one is cut before lines whose own hash says so, one in :data:`EVERY`."""
+    if not run:
+        return []
+    borders = [0, len(run)]
+    if len(run) > EVERY:
+        borders[1:1] = [place for place in range(1, len(run)) if _is_border(text[slice(*run[place])])]
+    return [(run[first][0], run[last - 1][1]) for first, last in pairwise(borders)]
+
+
+def _is_border(line: str) -> bool:
+    return zlib.crc32(line.strip().encode("utf-8", "surrogatepass")) % EVERY == 0
+
+
+def _gathered(text: str, start: int, end: int, target: int) -> list[tuple[int, int]]:
+    """Whole paragraphs, or the sentences of one that is too long, gathered up to the target length."""
     pieces: list[tuple[int, int]] = []
     open_start = open_end = start
-    for sentence_start, sentence_end in sentences(text, start, end):
-        for low, high in _bounded(text, sentence_start, sentence_end):
-            if open_end > open_start and high - open_start > target:
-                pieces.append((open_start, open_end))
-                open_start = low
-            open_end = high
+    for low, high in _units(text, start, end, target):
+        if open_end > open_start and high - open_start > target:
+            pieces.append((open_start, open_end))
+            open_start = low
+        open_end = high
     pieces.append((open_start, open_end))
     return [trimmed for piece in pieces if (trimmed := _trim(text, *piece)) and trimmed[0] < trimmed[1]]
+
+
+def _units(text: str, start: int, end: int, target: int) -> Iterator[tuple[int, int]]:
+    for low, high in _paragraphs(text, start, end):
+        if high - low <= target:
+            yield low, high
+            continue
+        for sentence_start, sentence_end in sentences(text, low, high):
+            yield from _bounded(text, sentence_start, sentence_end)
 
 
 def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:

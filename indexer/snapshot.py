@@ -287,8 +287,11 @@ class SnapshotStore:
         name = f"{self._last() + 1:09d}"
         files = _checksums(path, base)
         sealed = Manifest(**{**_shallow(manifest), "name": name, "files": files})
+        shared = base.manifest.files if base else {}
         for relative in files:
-            _flush(path / relative)
+            # what is linked from the base was flushed when that was written
+            if files[relative] is not shared.get(relative):
+                _flush(path / relative)
         (path / MANIFEST).write_text(sealed.to_json(), encoding="utf-8")
         _flush(path / MANIFEST)
         for folder in {path, *((path / relative).parent for relative in files)}:

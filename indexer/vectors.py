@@ -8,6 +8,7 @@ exactly: an inverted file loses hits under it.
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ EXACT_UP_TO = 6_000
 """Rows left by a filter up to which they are scored one by one."""
 _PROBES = 48
 _TRAINING_PER_LIST = 40
+_SCANNED = 50_000
 
 Vectors = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -79,10 +81,31 @@ def _build_ivf(rows: NDArray[np.float16], path: Path) -> None:
     )
     wanted = min(count, lists * _TRAINING_PER_LIST)
     sample = np.random.default_rng(7).choice(count, size=wanted, replace=False)
+    faiss.omp_set_num_threads(os.cpu_count() or 1)
     index.train(rows[np.sort(sample)].astype(np.float32))
     for start in range(0, count, 50_000):
         index.add(rows[start : start + 50_000].astype(np.float32))
     faiss.write_index(index, str(path))
+
+
+class Allowed:
+    """The rows of a segment that a filter leaves, in every form that a search of them needs."""
+
+    def __init__(self, mask: Mask) -> None:
+        self.count = int(np.count_nonzero(mask))
+        self.size = len(mask)
+        self.bits = np.packbits(mask, bitorder="little")
+        self.rows = np.flatnonzero(mask) if self.count <= EXACT_UP_TO else None
+        """Their numbers, when they are few."""
+
+    @property
+    def all(self) -> bool:
+        return self.count == self.size
+
+    def numbers(self) -> NDArray[np.int64]:
+        if self.rows is not None:
+            return self.rows
+        return np.flatnonzero(np.unpackbits(self.bits, count=self.size, bitorder="little"))
 
 
 class VectorSegment:
@@ -110,26 +133,32 @@ class VectorSegment:
         """Exact cosine of ``query`` (dimension) to the given rows."""
         return np.asarray(self.rows[rows].astype(np.float32) @ query, dtype=np.float32)
 
-    def nearest(self, query: Vectors, limit: int, *, allowed: Mask | None) -> tuple[NDArray[np.int64], Vectors]:
-        """Up to ``limit`` allowed rows with the highest cosine, best first. ``allowed`` None allows all."""
-        count = len(self.rows) if allowed is None else int(np.count_nonzero(allowed))
-        if not count:
+    def nearest(self, query: Vectors, limit: int, *, allowed: Allowed) -> tuple[NDArray[np.int64], Vectors]:
+        """Up to ``limit`` allowed rows with the highest cosine, best first."""
+        if not allowed.count:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        if allowed is not None and count <= min(EXACT_UP_TO, len(self.rows) // 2):
-            rows = np.flatnonzero(allowed)
+        if allowed.rows is not None and allowed.count <= max(allowed.size // 2, limit):
+            rows = allowed.rows
         else:
-            rows = self._candidates(query, min(limit, count), allowed, count / len(self.rows))
+            rows = self._candidates(query, min(limit, allowed.count), allowed)
         cosines = self.cosines(query, rows)
         best = np.argsort(-cosines, kind="stable")[:limit]
         return rows[best], cosines[best]
 
-    def _candidates(self, query: Vectors, limit: int, allowed: Mask | None, share: float) -> NDArray[np.int64]:
-        selector = None
-        if allowed is not None and share < 1:
-            bits = np.packbits(allowed, bitorder="little")
-            selector = faiss.IDSelectorBitmap(bits)
+    def scan(self, query: Vectors, limit: int, *, allowed: Allowed) -> tuple[NDArray[np.int64], Vectors]:
+        """What :meth:`nearest` gives, by comparing with every allowed row: slow and exact."""
+        rows = allowed.numbers()
+        pieces = [self.cosines(query, rows[start : start + _SCANNED]) for start in range(0, len(rows), _SCANNED)]
+        cosines = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.float32)
+        best = np.argsort(-cosines, kind="stable")[:limit]
+        return rows[best], cosines[best]
+
+    def _candidates(self, query: Vectors, limit: int, allowed: Allowed) -> NDArray[np.int64]:
+        # OpenMP's threads would wait for each other in a busy loop, which costs a single question more than they help.
+        faiss.omp_set_num_threads(1)
+        selector = None if allowed.all else faiss.IDSelectorBitmap(allowed.bits)
         if self._ivf is not None:
-            probes = min(self._ivf.nlist, int(_PROBES / max(share, 1e-6)) + 1)
+            probes = min(self._ivf.nlist, int(_PROBES * allowed.size / allowed.count) + 1)
             parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
             _, found = self._ivf.search(query[None, :], limit, params=parameters)
         else:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from indexer.columns import NO_YEAR, Columns, Dictionary
 from indexer.lexical import LexicalFilter, LexicalReader
 from indexer.snapshot import Stored
-from indexer.vectors import Mask, Moments, Vectors, VectorSegment
+from indexer.vectors import Allowed, Mask, Moments, Vectors, VectorSegment
 
 _CODED = ("audience", "collection", "kind", "language", "clc")
 _MASKS_KEPT = 32
@@ -96,7 +96,7 @@ class IndexView:
             _Segment(content, np.load(stored.path / f"alive-{name}.npy"))
             for (name, _), content in self._contents.items()
         ]
-        self._masks: OrderedDict[Narrow, list[tuple[Mask, Mask]]] = OrderedDict()
+        self._masks: OrderedDict[Narrow, list[Allowed]] = OrderedDict()
         self._lock = threading.Lock()
 
     def lexical_filter(self, narrow: Narrow, *, numbers: Sequence[int] | None = None) -> LexicalFilter:
@@ -110,8 +110,8 @@ class IndexView:
     def near(self, query: Vectors, narrow: Narrow, *, limit: int) -> Near:
         """The ``limit`` allowed passages with the highest cosine to ``query``, over all segments."""
         numbers, ordinals, cosines = [], [], []
-        for segment, (_, rows_allowed) in zip(self._segments, self._allowed(narrow), strict=True):
-            rows, scores = segment.vectors.nearest(query, limit, allowed=rows_allowed)
+        for segment, allowed in zip(self._segments, self._allowed(narrow), strict=True):
+            rows, scores = segment.vectors.nearest(query, limit, allowed=allowed)
             items = segment.row_items[rows]
             numbers.append(segment.columns.numbers[items])
             ordinals.append(rows - segment.columns.row_starts[items])
@@ -178,7 +178,7 @@ class IndexView:
                     result[at] = bytes(segment.columns.ids[places[at]]).decode()
         return result
 
-    def _allowed(self, narrow: Narrow) -> list[tuple[Mask, Mask]]:
+    def _allowed(self, narrow: Narrow) -> list[Allowed]:
         with self._lock:
             kept = self._masks.get(narrow)
             if kept is not None:
@@ -187,7 +187,7 @@ class IndexView:
         masks = []
         for segment in self._segments:
             items = segment.alive & self._matching(segment.columns, narrow)
-            masks.append((items, items[segment.row_items]))
+            masks.append(Allowed(items[segment.row_items]))
         with self._lock:
             self._masks[narrow] = masks
             while len(self._masks) > _MASKS_KEPT:

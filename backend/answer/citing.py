@@ -25,15 +25,15 @@ class Sources:
         """The source number of ``item``."""
         return self._items.setdefault(item.id, (len(self._items) + 1, item))[0]
 
-    def cite(self, item: Any, start: int, end: int) -> Citation:
-        """A citation of ``item.text[start:end]``.
+    def cite(self, item: Any, start: int, end: int, *, locator: str | None = None) -> Citation:
+        """A citation of ``item.text[start:end]``; ``locator``: where that stands in the original, in words.
 
         :raises QuotationError: when the range is empty or outside the text.
         """
         quote = item.text[start:end]
         if not quote or len(quote) != end - start:
             raise QuotationError(f"no text at {start}:{end} of {item.id}")
-        return Citation(source=self.number(item), quote=quote, start=start, end=end)
+        return Citation(source=self.number(item), quote=quote, start=start, end=end, locator=locator)
 
     def sentence(self, text: str, citations: Sequence[Citation]) -> Sentence:
         """A sentence whose citations are compared with their sources once more.
@@ -81,3 +81,11 @@ def place_of(item: Any, wanted: str) -> tuple[int, int] | None:
     """Where ``wanted`` stands in the item's text, or None."""
     start = item.text.find(wanted) if wanted else -1
     return (start, start + len(wanted)) if start >= 0 else None
+
+
+def locator(item: Any, passage: Any) -> str | None:
+    """Where a passage stands in its original: 第 12 页, 4.3 条, the headings above it; None where nothing is known."""
+    headings = passage.context.removeprefix(item.title).strip()
+    clause = f"{passage.clause} 条" if passage.clause[:1].isdigit() else passage.clause
+    page = f"第 {passage.page} 页" if passage.page else ""
+    return "，".join(part for part in (page, clause, headings) if part) or None

@@ -1,7 +1,9 @@
-"""Figures on named questions: do answers hold the gold answer, and are the right questions refused?
+"""Figures on named questions: do answers hold the gold answer, are the right questions refused, are false claims
+caught?
 
-Questions are JSONL ``{"id", "question", "passage_ids", "answers", "answerable"?}`` over passages that were loaded
-before with their ids as ``source_id``.
+Questions are JSONL ``{"id", "question", "passage_ids", "answers", "answerable"?, "kind"?}`` over passages that were
+loaded before with their ids as ``source_id``. A question marked ``gold_string_in_top3`` (its answer is not indexed, but
+the same characters are) is left out of the refusal figures: it is neither answerable nor not.
 """
 
 from __future__ import annotations
@@ -14,10 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.answer import labelled
 from backend.answer.answerer import Answerer
-from backend.answer.evidence import gather
 from backend.answer.intent import read
+from backend.answer.labelled import Claim
+from backend.answer.sentences import split
 from backend.answer.values import Answer, Intent, Question
+from backend.answer.verify import verify
 from backend.core.errors import InputError
 from backend.search.query import folded
 
@@ -30,6 +35,8 @@ class Asked:
     text: str
     answers: tuple[str, ...]
     answerable: bool = True
+    kind: str = ""
+    doubtful: bool = False
 
 
 def read_asked(path: Path) -> list[Asked]:
@@ -50,6 +57,8 @@ def read_asked(path: Path) -> list[Asked]:
                     text=str(fields["question"]),
                     answers=tuple(str(answer) for answer in fields.get("answers", ())),
                     answerable=bool(fields.get("answerable", True)),
+                    kind=str(fields.get("kind", "")),
+                    doubtful=bool(fields.get("gold_string_in_top3", False)),
                 )
             )
         except (ValueError, KeyError, TypeError) as error:
@@ -87,22 +96,74 @@ def evaluate_answers(answerer: Answerer, questions: Sequence[Asked], audiences: 
 
 
 def evaluate_refusal(answerer: Answerer, questions: Sequence[Asked], audiences: frozenset[str]) -> dict[str, Any]:
-    """AUC of the confidence, and the trade-off: at each share of wrong refusals the share of right ones."""
-    scored = [(gather(answerer.engine, q.text, audiences).confidence, q.answerable) for q in questions]
-    decided = [(_answer(answerer, q, audiences).refused, q.answerable) for q in questions]
-    yes = [score for score, answerable in scored if answerable]
-    no = [score for score, answerable in scored if not answerable]
+    """AUC of the confidence, and the trade-off: at each share of wrong refusals the share of right ones; by kind,
+    too."""
+    asked = [question for question in questions if not question.doubtful]
+    scores = [answerer.reader.gather(question.text, audiences).confidence for question in asked]
+    refused = [_answer(answerer, question, audiences).refused for question in asked]
+    yes = [score for score, question in zip(scores, asked, strict=True) if question.answerable]
+    kinds = sorted({question.kind for question in asked if not question.answerable and question.kind})
+
+    def without(kind: str = "") -> dict[str, Any]:
+        chosen = [at for at, q in enumerate(asked) if not q.answerable and (not kind or q.kind == kind)]
+        no = [scores[at] for at in chosen]
+        return {
+            "unanswerable": len(no),
+            "auc": round(auc(yes, no), 4),
+            "refused_rightly": _share([refused[at] for at in chosen]),
+            "curve": [
+                {"refused_wrongly": wrong, "refused_rightly": round(right_at(yes, no, wrong), 4)}
+                for wrong in (0.02, 0.05, 0.1, 0.15, 0.2)
+            ],
+        }
+
     return {
-        "questions": len(questions),
+        "questions": len(asked),
         "answerable": len(yes),
-        "auc": round(auc(yes, no), 4),
-        "refused_rightly": _share([refused for refused, answerable in decided if not answerable]),
-        "refused_wrongly": _share([refused for refused, answerable in decided if answerable]),
-        "curve": [
-            {"refused_wrongly": wrong, "refused_rightly": round(right_at(yes, no, wrong), 4)}
-            for wrong in (0.02, 0.05, 0.1, 0.15, 0.2)
-        ],
+        **without(),
+        "refused_wrongly": _share([one for one, question in zip(refused, asked, strict=True) if question.answerable]),
+        "by_kind": {kind: without(kind) for kind in kinds},
     }
+
+
+def evaluate_verification(claims: Sequence[Claim]) -> dict[str, Any]:
+    """What verification makes of true and false claims: of what passes the share that is true (precision), of what is
+    false the share caught, of what is true the share that passes."""
+    passed = [verify(c.text, c.quotes, lines=c.lines, known=c.known).supported for c in claims]
+    true = [one for one, claim in zip(passed, claims, strict=True) if claim.true]
+    false = [one for one, claim in zip(passed, claims, strict=True) if not claim.true]
+    by_kind: dict[str, list[bool]] = {}
+    for one, claim in zip(passed, claims, strict=True):
+        by_kind.setdefault(f"{'true' if claim.true else 'false'}: {claim.kind}", []).append(one == claim.true)
+    return {
+        "claims": len(claims),
+        "precision": round(sum(true) / max(sum(passed), 1), 4),
+        "caught": _share([not one for one in false]),
+        "true_passed": _share(true),
+        "right_by_kind": {kind: _share(right) for kind, right in sorted(by_kind.items())},
+    }
+
+
+def claims_of(answerer: Answerer, questions: Sequence[Asked], audiences: frozenset[str], *, limit: int) -> list[Claim]:
+    """Labelled claims over what the questions' answers cite, and over the holdings of the first items of a shelf."""
+    texts: dict[str, tuple[str, str]] = {}
+    asked = []
+    for question in questions[:limit]:
+        hits = answerer.engine.passages(question.text, audiences, limit=1)
+        for hit in hits:
+            texts[hit.item.id] = (hit.item.title, hit.item.text)
+            held = [
+                s for s in split(hit.item.text) if any(a in hit.item.text[s.start : s.end] for a in question.answers)
+            ]
+            if held and question.answers:
+                sentence = hit.item.text[held[0].start : held[0].end]
+                gold = next(answer for answer in question.answers if answer in sentence)
+                asked.append((question.text, gold, sentence, hit.item.title))
+    return [
+        *labelled.from_texts((text for _, text in texts.values()), limit=limit),
+        *labelled.from_answers(asked),
+        *labelled.from_holdings(labelled.SHELF),
+    ]
 
 
 def auc(yes: Sequence[float], no: Sequence[float]) -> float:

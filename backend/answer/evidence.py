@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.answer import ranking, refusal
+from backend.answer.asking import Asking, asking
+from backend.answer.background import Background, Vectors
 from backend.answer.sentences import Span, split
 from backend.answer.values import Judgement
 from backend.search.query import folded, parse
@@ -17,19 +19,6 @@ from backend.search.values import PassageHit, SearchPage, SearchRequest
 
 PASSAGES = 8
 """Passages asked of search."""
-
-CANDIDATES = 16
-"""Sentences that are embedded; the words choose them among all sentences of the passages."""
-
-
-class Embeds(Protocol):
-    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-
-    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-
-
-class Tokens(Protocol):
-    def tokens(self, text: str) -> list[str]: ...
 
 
 class SearchPort(Protocol):
@@ -81,8 +70,8 @@ class Unit:
     hit: PassageHit
     span: Span
     score: float
-    cosine: float
-    coverage: float
+    nearness: float
+    covered: float
 
     @property
     def text(self) -> str:
@@ -91,105 +80,124 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What was found: passages best first, their sentences best first, and whether that is enough."""
+    """What was found: passages best first, their sentences best first, and whether that is enough.
+
+    ``missing``: rarity of the rarest word of the question that does not stand around the best sentence.
+    """
 
     hits: tuple[PassageHit, ...]
     units: tuple[Unit, ...]
-    signals: refusal.Signals
     confidence: float
     judgement: Judgement
+    asked: Asking
+    missing: float = 0.0
+    signals: refusal.Signals | None = None
 
 
 def owner(item: Item) -> str:
-    """Code of the member whose rule or document this is; empty for the consortium's own."""
-    return str(item.metadata.get("member") or "")
+    """Whose rule or document this is: the member's code, the name of a branch, or empty for the consortium's own."""
+    library = str(item.metadata.get("library") or "")
+    return str(item.metadata.get("member") or "") or (library if library.endswith("分馆") else "")
 
 
-def gather(
-    engine: SearchPort, question: str, audiences: frozenset[str], *, kinds: Sequence[str] | None = None
-) -> Evidence:
-    """Search and judge: the passages nearest to ``question`` that this audience may see."""
-    return judge(engine, question, engine.passages(question, audiences, limit=PASSAGES, kinds=kinds))
+class Reader:
+    """Finds and judges evidence with one engine. Thread-safe."""
 
+    passages = PASSAGES
 
-def judge(engine: SearchPort, question: str, hits: Sequence[PassageHit]) -> Evidence:
-    """Rank the sentences of ``hits`` and say whether they hold the answer."""
-    units = rank_sentences(engine, question, hits)
-    signals = _signals(question, hits, units)
-    confidence = refusal.probability(signals) if units else 0.0
-    return Evidence(
-        hits=tuple(hits),
-        units=tuple(units),
-        signals=signals,
-        confidence=confidence,
-        judgement="enough" if confidence >= refusal.ENOUGH else "partly" if confidence >= refusal.PARTLY else "none",
-    )
+    def __init__(self, engine: SearchPort) -> None:
+        self._engine = engine
+        self._background = Background(engine.embedder)
+        self._vectors = Vectors(engine.embedder)
 
+    def gather(self, question: str, audiences: frozenset[str], *, kinds: Sequence[str] | None = None) -> Evidence:
+        """Search and judge: the passages nearest to ``question`` that this audience may see."""
+        return self.judge(question, self._engine.passages(question, audiences, limit=PASSAGES, kinds=kinds))
 
-def rank_sentences(engine: SearchPort, question: str, hits: Sequence[PassageHit]) -> list[Unit]:
-    """Every sentence of the passages, those that answer the question first."""
-    found = _unique(
-        (hit, span) for hit in hits for span in split(hit.item.text, start=hit.passage.start, end=hit.passage.end)
-    )
-    found = [
-        (hit, span)
-        for hit, span in found
-        if not hit.item.text[span.start : span.end].rstrip("”」』）)").endswith(("？", "?"))
-    ]
-    if not found:
-        return []
-    parsed = parse(question)
-    asked = engine.tokeniser.tokens(parsed.content)
-    texts = [hit.item.text[span.start : span.end] for hit, span in found]
-    bags = [engine.tokeniser.tokens(text) for text in texts]
-    words = ranking.bm25(asked, bags)
-    passage = np.array([hit.score for hit, _ in found])
-    prior = ranking.scaled(words) + 0.3 * ranking.scaled(passage)
-    chosen = sorted(np.argsort(-prior, kind="stable")[:CANDIDATES].tolist())
-    vectors = engine.embedder.embed_passages([texts[number] for number in chosen])
-    cosines = np.asarray(vectors, dtype=np.float64) @ np.asarray(
-        engine.embedder.embed_queries([parsed.text])[0], dtype=np.float64
-    )
-    kind = ranking.wanted(parsed.folded)
-    fit = np.array([ranking.fits(kind, folded(texts[number])) for number in chosen])
-    total = ranking.combined(words=words[chosen], cosines=cosines, passages=passage[chosen], fit=fit)
-    distinct = set(asked)
-    units = [
-        Unit(
-            hit=found[number][0],
-            span=found[number][1],
-            score=float(score),
-            cosine=float(cosine),
-            coverage=len(distinct & set(bags[number])) / max(len(distinct), 1),
+    def judge(self, question: str, hits: Sequence[PassageHit]) -> Evidence:
+        """Rank the sentences of ``hits`` and say whether they hold the answer."""
+        parsed = parse(question)
+        asked = asking(parsed, self._engine.tokeniser)
+        units, around = self._ranked(parsed.text, asked, hits)
+        if not units:
+            return Evidence(hits=tuple(hits), units=(), confidence=0.0, judgement="none", asked=asked)
+        best = units[0]
+        surroundings = around[(best.hit.item.id, best.span)]
+        signals = refusal.signals(
+            asked,
+            refusal.Best(text=best.text, around=surroundings, hit=best.hit),
+            nearness=max(unit.nearness for unit in units),
         )
-        for number, score, cosine in zip(chosen, total, cosines, strict=True)
-    ]
-    return sorted(units, key=lambda unit: -unit.score)
+        confidence = refusal.probability(signals)
+        return Evidence(
+            hits=tuple(hits),
+            units=tuple(units),
+            confidence=confidence,
+            judgement="enough"
+            if confidence >= refusal.ENOUGH
+            else "partly"
+            if confidence >= refusal.PARTLY
+            else "none",
+            asked=asked,
+            missing=asked.missing(folded(surroundings)),
+            signals=signals,
+        )
+
+    def sentences(self, question: str, hits: Sequence[PassageHit]) -> list[Unit]:
+        """The sentences of ``hits`` that the words choose, those that answer the question first."""
+        parsed = parse(question)
+        return self._ranked(parsed.text, asking(parsed, self._engine.tokeniser), hits)[0]
+
+    def _ranked(
+        self, question: str, asked: Asking, hits: Sequence[PassageHit]
+    ) -> tuple[list[Unit], dict[tuple[str, Span], str]]:
+        """Units best first, and for each what stands around it."""
+        places = candidates(hits)
+        if not places:
+            return [], {}
+        described = [candidate for _, _, candidate in places]
+        rows = ranking.features(asked, described, [self._engine.tokeniser.tokens(one.text) for one in described])
+        chosen = np.argsort(-ranking.by_words(rows), kind="stable")[: ranking.EMBEDDED]
+        nearness = self.nearness(question, [described[at].context for at in chosen])
+        scores = ranking.by_all(rows[chosen], nearness)
+        covered = ranking.NAMES.index("covered_before")
+        units = [
+            Unit(
+                hit=places[at][0], span=places[at][1], score=float(score), nearness=float(near),
+                covered=float(rows[at, covered]),
+            )
+            for at, score, near in zip(chosen, scores, nearness, strict=True)
+        ]  # fmt: skip
+        around = {(places[at][0].item.id, places[at][1]): described[at].around for at in chosen}
+        return sorted(units, key=lambda unit: -unit.score), around
+
+    def nearness(self, question: str, contexts: Sequence[str]) -> NDArray[np.float64]:
+        """Cosines of the question to texts, in the model's own unit."""
+        asked = np.asarray(self._engine.embedder.embed_queries([question])[0], dtype=np.float64)
+        return self._background.scale().of(self._vectors.of(contexts) @ asked)
 
 
-def _unique(pairs: Any) -> list[tuple[PassageHit, Span]]:
-    seen: set[tuple[str, int]] = set()
-    kept = []
-    for hit, span in pairs:
-        if (hit.item.id, span.start) not in seen:
-            seen.add((hit.item.id, span.start))
-            kept.append((hit, span))
-    return kept
-
-
-def _signals(question: str, hits: Sequence[PassageHit], units: Sequence[Unit]) -> refusal.Signals:
-    if not hits or not units:
-        return refusal.Signals(z=0, coverage=0, sentence_coverage=0, cosine=0, lead=0, fits=0)
-    best = max(hits, key=lambda hit: hit.score)
-    others = [hit.score for hit in hits if hit.item.id != best.item.id]
-    lead = (best.score - max(others)) / max(abs(best.score), 1e-6) if others else 1.0
-    kind = ranking.wanted(folded(question))
-    top = units[:3]
-    return refusal.Signals(
-        z=best.z,
-        coverage=max(hit.coverage for hit in hits[:3]),
-        sentence_coverage=max(unit.coverage for unit in top),
-        cosine=max(unit.cosine for unit in top),
-        lead=min(1.0, lead),
-        fits=max(ranking.fits(kind, folded(unit.text)) for unit in top),
-    )
+def candidates(hits: Sequence[PassageHit]) -> list[tuple[PassageHit, Span, ranking.Candidate]]:
+    """Every sentence of the passages once, with its surroundings; questions (of a FAQ) answer nothing."""
+    found: dict[tuple[str, int], tuple[PassageHit, Span, ranking.Candidate]] = {}
+    for hit in hits:
+        text = hit.item.text
+        spans = split(text, start=hit.passage.start, end=hit.passage.end)
+        said = [text[span.start : span.end] for span in spans]
+        for at, (span, sentence) in enumerate(zip(spans, said, strict=True)):
+            if (hit.item.id, span.start) in found or sentence.rstrip("”」』）)").endswith(("？", "?")):
+                continue
+            found[(hit.item.id, span.start)] = (
+                hit,
+                span,
+                ranking.Candidate(
+                    text=sentence,
+                    before=said[at - 1] if at else "",
+                    after=said[at + 1] if at + 1 < len(said) else "",
+                    title=hit.item.title,
+                    item=hit.item.id,
+                    passage=hit.score,
+                    leads=span.start < 3,
+                ),
+            )
+    return list(found.values())

@@ -15,6 +15,7 @@ from backend.search.query import parse
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _TITLE = re.compile(r"《[^》]*》")
 _LATIN = re.compile(r"[A-Za-z]{2,}")
+_IDENTIFIER = re.compile(r"\b(?:ISBN|ISSN|GB|ISO|IEC|DOI)\b[\w\s./-]*", re.I)
 
 _GREETING = re.compile(
     r"(你好|您好|早上好|下午好|晚上好|哈喽|嗨|在吗|在么|有人吗|hi|hello|hey|good (morning|afternoon|evening))"
@@ -56,6 +57,9 @@ _BOOK_WORDS = (
 _FIND = re.compile(
     r"(有没有|有无|有哪些|有什么|找一?下?|查一?下?|推荐|想看|想读|想借|搜一?下?|检索|求)[^。？?]{0,24}"
     + _BOOK_WORDS
+    + r"|(出版|近[\d一二三四五六七八九十]+年|最新)[^。？?]{0,8}(的书|"
+    + _BOOK_WORDS[1:-1]
+    + r")[？?。]?$"
     + r"|(有没有|有哪些|有什么|找|推荐|想看|想读|查)[^。？?]{0,24}的书|的书(吗|呢|有哪些|推荐)?[？?。]?$|"
     r"(写|著|编|译|主编|编著)的(书|作品|小说|著作|"
     + _BOOK_WORDS[1:-1]
@@ -129,9 +133,20 @@ class Reading:
     instructions: bool = False
 
 
+_HOLDING = re.compile(
+    r"有没有|有无|找|推荐|借|想看|想读|想要|搜|检索|馆藏|索书号|书目|你们|馆里|图书馆|的书|图书|书籍|"
+    r"\b(find|recommend|borrow|do you have|books?|looking for)\b"
+)
+
+
+def holding_wanted(question: str) -> bool:
+    """Does a question about works ask what the libraries hold (and not what somebody wrote)?"""
+    return _HOLDING.search(parse(question).folded) is not None
+
+
 def language_of(text: str) -> Language:
     """English when the question is written in Latin letters and has (nearly) no Han characters."""
-    rest = _TITLE.sub("", text)
+    rest = _IDENTIFIER.sub("", _TITLE.sub("", text))
     return "en" if len(_HAN.findall(rest)) < len(_LATIN.findall(rest)) else "zh"
 
 

@@ -14,6 +14,10 @@ _STATUS = re.compile(
     r"(状态|现行|废止|作废|代替|替代|被.{0,20}代替|实施日期|发布日期|有效|superseded|replace|status|withdrawn|current)",
     re.I,
 )
+_DISCLAIMER = re.compile(r"为准|仅供参考|不含")
+_ASKS_AUTHOR = re.compile(r"作者|谁(写|著|编|译)|(写|著|编)的人|who wrote|author")
+_ASKS_PUBLISHER = re.compile(r"出版社|谁出版|publisher")
+_ASKS_YEAR = re.compile(r"哪一?年|什么时候|何时|出版年|when")
 
 
 def describe(item: Any, sources: Sources, language: Language, *, ordinal: int | None = None) -> Sentence | None:
@@ -79,11 +83,22 @@ def _merged(citations: Sequence[Citation]) -> list[Citation]:
     return kept
 
 
-def about_standard(texts: Sequence[tuple[Any, int, int]], sources: Sources) -> list[Sentence]:
-    """The sentences of a standard that speak of its status, dates and replacement; ``texts`` are (item, start, end)."""
-    found = []
-    for item, start, end in texts:
-        text = item.text[start:end]
-        if _STATUS.search(text):
-            found.append(sources.sentence(text, [sources.cite(item, start, end)]))
-    return found
+def is_status(text: str) -> bool:
+    """Does a sentence of a standard speak of its status, dates or replacement (and not of where to look them up)?"""
+    return _STATUS.search(text) is not None and _DISCLAIMER.search(text) is None
+
+
+def fact(item: Any, question: str, sources: Sources) -> Sentence | None:
+    """``《活着》的作者是余华。`` when the (folded) question asks for the author, the publisher or the year of a
+    record."""
+    for asks, name, values in (
+        (_ASKS_AUTHOR, "责任者", tuple(item.creators[:3])),
+        (_ASKS_PUBLISHER, "出版者", (item.publisher,)),
+        (_ASKS_YEAR, "出版年", (str(item.year or ""),)),
+    ):
+        cited = [one for value in values if value and (one := _cite(item, sources, value))]
+        if asks.search(question) and cited:
+            title = _cite(item, sources, item.title)
+            told = f"《{item.title}》的{name}是{'、'.join(one.quote for one in cited)}。"
+            return sources.sentence(told, [*([title] if title else []), *cited])
+    return None

@@ -1,51 +1,39 @@
-"""Chat models, and the supervisor that decides when to give one up. The only importer of LangChain.
+"""Chat models as this program uses them. The only importer of LangChain.
 
-``with_fallbacks`` protects a stream only up to its first chunk and ``with_retry`` does not retry ``astream``, so the
-supervision of a stream is done here: time to the first token, a stall in mid-stream, the whole time, the amount of
-text, one retry before the first token, the second model, and a circuit breaker for each model.
+Whatever goes wrong in a provider's library or behind it leaves here as one error, :class:`ModelFailed`, which knows
+whether another try may help and how long the provider asks to be left alone.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import email.utils
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 import httpx
 
 from backend.core.errors import ConfigurationError, UpstreamError
 
-log = logging.getLogger(__name__)
-
 Message = tuple[str, str]
+
+MAX_BYTES = 4_000_000
+"""Bytes of one response; the longest answer is a few thousand characters, so more is a fault or an attack."""
+
+_LASTING = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
+"""HTTP answers that will be the same when asked again."""
 
 
 class ModelFailed(UpstreamError):
-    """No model gave an answer; the extractive one stands."""
+    """A model gave no answer. ``retry_after``: seconds it asked to wait; ``temporary``: may asking again help?"""
 
     code = "model_failed"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Seconds and characters that an answer may take."""
-
-    first_token: float = 8.0
-    stall: float = 6.0
-    whole: float = 30.0
-    characters: int = 4_000
-    retry_pause: float = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A model begins: what was streamed before is void."""
-
-    model: str
+    def __init__(self, message: str, *, temporary: bool = True, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.temporary = temporary
+        self.retry_after = retry_after
 
 
 class ChatModel(Protocol):
@@ -55,7 +43,10 @@ class ChatModel(Protocol):
     def name(self) -> str: ...
 
     def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
-        """Chunks of text. :raises ModelFailed: for anything that goes wrong in the library or behind it."""
+        """Chunks of text; an empty one where the model does something else than speak. Closing it hangs up.
+
+        :raises ModelFailed: for anything that goes wrong in the library or behind it.
+        """
 
     async def close(self) -> None:
         """Release connections."""
@@ -64,16 +55,20 @@ class ChatModel(Protocol):
 class LangChainModel:
     """Any chat model that LangChain can name (``openai:qwen-plus``), at any OpenAI-compatible address."""
 
-    def __init__(self, name: str, *, base_url: str = "", api_key: str = "", limits: Limits | None = None) -> None:
+    def __init__(
+        self, name: str, *, base_url: str = "", api_key: str = "", timeout: float = 30.0, max_tokens: int = 1_024
+    ) -> None:
+        """:raises ConfigurationError: when the name is none that LangChain knows, or its package is missing."""
         from langchain.chat_models import init_chat_model  # seconds to import: only where a model is configured
 
-        limits = limits or Limits()
         self.name = name
-        options: dict[str, Any] = {"temperature": 0, "timeout": limits.whole, "max_retries": 0, "max_tokens": 1_024}
+        options: dict[str, Any] = {"temperature": 0, "timeout": timeout, "max_retries": 0, "max_tokens": max_tokens}
         self._client: httpx.AsyncClient | None = None
         if name.startswith("openai:"):
             # LangChain would share one client among all models and event loops of the process
-            self._client = httpx.AsyncClient(timeout=limits.whole)
+            self._client = httpx.AsyncClient(
+                timeout=timeout, transport=_Bounded(), headers={"accept-encoding": "identity"}
+            )
             options["http_async_client"] = self._client
         if base_url:
             options["base_url"] = base_url
@@ -81,8 +76,10 @@ class LangChainModel:
             options["api_key"] = api_key or "none"
         try:
             self._model = init_chat_model(name, **options)
-        except (ImportError, ValueError, TypeError) as error:
-            raise ConfigurationError(f"LIANWEN_CHAT_MODEL {name!r} cannot be used: {error}") from error
+        except Exception as error:
+            # each provider's package refuses a name or a missing key with an error of its own
+            words = str(error).strip().splitlines() or [type(error).__name__]
+            raise ConfigurationError(f"LIANWEN_CHAT_MODEL {name!r} cannot be used: {words[0]}") from error
 
     async def close(self) -> None:
         """Close the connections that are kept open."""
@@ -95,116 +92,58 @@ class LangChainModel:
             async with aclosing(cast(AsyncGenerator[Any], self._model.astream(list(messages)))) as chunks:
                 async for chunk in chunks:
                     ended = ended or bool(chunk.response_metadata.get("finish_reason"))
-                    if text := str(chunk.text):
-                        yield text
+                    yield str(chunk.text)
         except Exception as error:
             # every provider's library has an error tree of its own: this is the boundary that translates them all
-            raise ModelFailed(f"{self.name}: {type(error).__name__}") from error
+            raise _failed(self.name, error) from error
         if not ended:
             raise ModelFailed(f"{self.name}: the stream was cut off")
 
 
-@dataclass(slots=True)
-class Breaker:
-    """Opens after ``failures`` in a row; after ``rest`` seconds one question may try again."""
-
-    failures: int = 3
-    rest: float = 30.0
-    clock: Callable[[], float] = time.monotonic
-    _count: int = 0
-    _until: float = 0.0
-
-    @property
-    def closed(self) -> bool:
-        return self._count < self.failures or self.clock() >= self._until
-
-    def succeeded(self) -> None:
-        self._count = 0
-
-    def failed(self) -> None:
-        self._count += 1
-        self._until = self.clock() + self.rest
+def _failed(name: str, error: Exception) -> ModelFailed:
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", None)
+    said = f"{name}: {type(error).__name__}" + (f" {status}" if status else "")
+    headers = getattr(response, "headers", None) or {}
+    return ModelFailed(said, temporary=status not in _LASTING, retry_after=retry_after(headers.get("retry-after", "")))
 
 
-@dataclass(slots=True)
-class Supervisor:
-    """Streams from the first model that can; see the module."""
-
-    models: Sequence[ChatModel]
-    limits: Limits = field(default_factory=Limits)
-    _breakers: dict[str, Breaker] = field(default_factory=dict)
-
-    def breaker(self, name: str) -> Breaker:
-        return self._breakers.setdefault(name, Breaker())
-
-    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[str | Attempt]:
-        """An :class:`Attempt` whenever a model begins (text given before it is void), and text.
-
-        :raises ModelFailed: when no model finished.
-        """
-        until = time.monotonic() + self.limits.whole
-        begun = False
-        for model in self.models:
-            breaker = self.breaker(model.name)
-            for attempt in range(2):
-                if not breaker.closed or time.monotonic() >= until:
-                    break
-                yield Attempt(model.name)
-                begun = False
-                try:
-                    async for text in self._once(model, messages, until):
-                        begun = True
-                        yield text
-                    breaker.succeeded()
-                    return
-                except ModelFailed as error:
-                    breaker.failed()
-                    log.warning("chat model failed (attempt %d): %s", attempt + 1, error.message)
-                    if begun:
-                        break
-                    await asyncio.sleep(self.limits.retry_pause)
-        raise ModelFailed("no chat model finished an answer")
-
-    async def close(self) -> None:
-        """Release the connections of every model."""
-        for model in self.models:
-            await model.close()
-
-    async def _once(self, model: ChatModel, messages: Sequence[Message], until: float) -> AsyncIterator[str]:
-        stream = model.stream(messages)
-        wait, length = self.limits.first_token, 0
-        try:
-            while length < self.limits.characters:
-                left = until - time.monotonic()
-                if left <= 0:
-                    raise ModelFailed(f"{model.name}: took longer than {self.limits.whole} s")
-                try:
-                    text = await asyncio.wait_for(anext(stream), min(wait, left))
-                except StopAsyncIteration:
-                    break
-                except TimeoutError as error:
-                    raise ModelFailed(f"{model.name}: silent for {min(wait, left):.1f} s") from error
-                wait = self.limits.stall
-                length += len(text)
-                yield text
-        finally:
-            close = getattr(stream, "aclose", None)
-            if close is not None:
-                await close()
-        if length == 0:
-            raise ModelFailed(f"{model.name}: an empty answer")
+def retry_after(header: str) -> float | None:
+    """Seconds of a ``Retry-After`` header (RFC 9110 §10.2.3: seconds or a date); None when it says nothing readable."""
+    text = header.strip()
+    if text.isascii() and text.replace(".", "", 1).isdigit():
+        return float(text)
+    moment = email.utils.parsedate_to_datetime(text).timestamp() if _is_date(text) else None
+    return max(0.0, moment - time.time()) if moment is not None else None
 
 
-def build_supervisor(
-    *, model: str, fallback: str = "", base_url: str = "", api_key: str = "", limits: Limits | None = None
-) -> Supervisor | None:
-    """The supervisor of the configured models; None without a model: answers are extractive.
+def _is_date(text: str) -> bool:
+    return email.utils.parsedate_tz(text) is not None
 
-    :raises ConfigurationError: when a name is none that LangChain knows.
-    """
-    names = [name for name in (model, fallback) if name]
-    if not model:
-        return None
-    limits = limits or Limits()
-    made = [LangChainModel(name, base_url=base_url, api_key=api_key, limits=limits) for name in names]
-    return Supervisor(models=made, limits=limits)
+
+class _Bounded(httpx.AsyncHTTPTransport):
+    """Hangs up on a response that never ends, also where no line of it does, and on one whose size is hidden."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            await response.aclose()
+            raise httpx.RemoteProtocolError("a compressed response, which nobody asked for")
+        response.stream = _BoundedStream(cast(httpx.AsyncByteStream, response.stream))
+        return response
+
+
+class _BoundedStream(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        read = 0
+        async for part in self._stream:
+            read += len(part)
+            if read > MAX_BYTES:
+                raise httpx.ReadError(f"a response of more than {MAX_BYTES} bytes")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

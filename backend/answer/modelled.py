@@ -6,16 +6,18 @@ given; when something had been shown by then, one ``replace`` withdraws it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from backend.answer import streaming
 from backend.answer.citing import Sources
-from backend.answer.model import Attempt, ModelFailed, Supervisor
+from backend.answer.model import ModelFailed
 from backend.answer.prompt import Prompt
-from backend.answer.values import Answer, Piece, Provenance, Question, Sentence
+from backend.answer.supervisor import Attempt, Supervisor
+from backend.answer.values import Answer, Language, Piece, Provenance, Question, Sentence
 from backend.answer.writing import Material, Writer
 
 log = logging.getLogger(__name__)
@@ -55,11 +57,34 @@ class _Told:
 
 
 class Modelled:
-    """Words answers with the supervised models and one prompt."""
+    """Words answers with the supervised models and one prompt for each language."""
 
-    def __init__(self, supervisor: Supervisor, prompt: Prompt) -> None:
-        self._supervisor = supervisor
-        self._prompt = prompt
+    def __init__(self, supervisor: Supervisor, prompts: Mapping[Language, Prompt], *, budget: int = 6_000) -> None:
+        """``budget``: tokens that a prompt may take."""
+        self.supervisor = supervisor
+        self._prompts = prompts
+        self._budget = budget
+        self.fell_back = 0
+
+    @property
+    def version(self) -> str:
+        """What words the answers: the models in their order, and the prompts."""
+        prompts = sorted(prompt.name for prompt in self._prompts.values())
+        return "+".join([*(model.name for model in self.supervisor.models), *prompts])
+
+    async def speaks(self) -> str:
+        """What it says to a word that needs no evidence: for checks of the settings.
+
+        :raises ModelFailed: naming what the last model failed of.
+        """
+        said, model = "", ""
+        async with aclosing(self.supervisor.stream([("user", "请只回答：好。")])) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, Attempt):
+                    said, model = "", chunk.model
+                else:
+                    said += chunk
+        return f"{model}: {said.strip()[:40]}"
 
     async def stream(self, question: Question, extractive: Answer, dossier: Dossier) -> AsyncIterator[Piece | Answer]:
         """The pieces of the answer and then the answer; never fails because of a model."""
@@ -72,6 +97,7 @@ class Modelled:
                 yield piece
         except ModelFailed as error:
             failed = True
+            self.fell_back += 1
             log.warning("answered without a model: %s", error.message)
         answer = base if failed or not told.said else self._worded(question, base, told)
         for piece in _ending(answer, told):
@@ -80,41 +106,50 @@ class Modelled:
 
     async def close(self) -> None:
         """Release the connections to the models."""
-        await self._supervisor.close()
+        await self.supervisor.close()
 
     async def _written(self, question: Question, dossier: Dossier, told: _Told) -> AsyncIterator[Piece]:
-        messages = self._prompt.messages(
+        messages = self._prompts[question.language].messages(
             question=question.text,
             evidence=[one.text() for one in dossier.materials],
             member=dossier.sources.name(question.member) if question.member else "",
+            budget=self._budget,
         )
         mark = "" if question.language == "zh" else " "
         writer = Writer(dossier.materials, dossier.sources)
-        async with aclosing(self._supervisor.stream(messages)) as chunks:
+        async with aclosing(self.supervisor.stream(messages)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Attempt):
                     told.restart(chunk.model)
                     writer = Writer(dossier.materials, dossier.sources)
                     continue
-                for sentence in writer.feed(chunk):
+                # proving a sentence takes tens of milliseconds: not in the loop that serves everybody
+                for sentence in await asyncio.to_thread(_taken, writer.feed, chunk):
                     if text := told.take(sentence, mark):
                         yield Piece(name="delta", payload={"text": text})
-        for sentence in writer.finish():
+                if writer.hopeless:
+                    break
+        for sentence in await asyncio.to_thread(_taken, writer.finish):
             if text := told.take(sentence, mark):
                 yield Piece(name="delta", payload={"text": text})
         if writer.dropped:
             log.info("%s: %d sentences without support were dropped", told.model, len(writer.dropped))
 
     def _worded(self, question: Question, base: Answer, told: _Told) -> Answer:
+        prompt = self._prompts[question.language].name
         mark = "" if question.language == "zh" else " "
         return base.model_copy(
             update={
                 "mode": "model",
                 "text": mark.join(sentence.text for sentence in told.said),
                 "sentences": tuple(told.said),
-                "provenance": Provenance(prompt=self._prompt.name, model=told.model, snapshot=base.provenance.snapshot),
+                "provenance": Provenance(prompt=prompt, model=told.model, snapshot=base.provenance.snapshot),
             }
         )
+
+
+def _taken(step: Callable[..., Iterator[Sentence]], *given: str) -> list[Sentence]:
+    return list(step(*given))
 
 
 def _ending(answer: Answer, told: _Told) -> list[Piece]:

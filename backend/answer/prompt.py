@@ -7,6 +7,7 @@ fence or a citation mark.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import secrets
 from collections.abc import Sequence
@@ -14,10 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import backend
+from backend.answer.values import Language
 from backend.core.errors import ConfigurationError
 
 DIRECTORY = Path(backend.__file__).parents[1] / "prompts"
 _PARTS = re.compile(r"^# (system|user)\s*$", re.MULTILINE)
+_AROUND = 2
+"""Tokens of a line's end and its share of the fence."""
+
 _MARK = re.compile(r"[\[［](\s*\d+\s*)[\]］]")
 
 
@@ -29,13 +34,17 @@ class Prompt:
     system: str
     user: str
 
-    def messages(self, *, question: str, evidence: Sequence[str], member: str) -> list[tuple[str, str]]:
-        """(role, text) for one question over numbered pieces of evidence."""
+    def messages(
+        self, *, question: str, evidence: Sequence[str], member: str, budget: int = 6_000
+    ) -> list[tuple[str, str]]:
+        """(role, text) for one question over numbered pieces of evidence, cut to ``budget`` tokens in all."""
         fence = f"资料-{secrets.token_hex(6)}"
+        room = budget - sum(map(tokens, (self.system, self.user, question, member)))
+        kept = fitted([as_data(text) for text in evidence], room)
         fenced = "\n".join(
-            f"<{fence} 编号={number}>\n{as_data(text)}\n</{fence}>" for number, text in enumerate(evidence, start=1)
+            f"<{fence} 编号={number}>\n{text}\n</{fence}>" for number, text in enumerate(kept, start=1) if text
         )
-        parts = {"member": as_data(member) or "未知", "fence": fence, "evidence": fenced, "question": as_data(question)}
+        parts = {"member": as_data(member) or "-", "fence": fence, "evidence": fenced, "question": as_data(question)}
         filled = re.sub(r"\{(member|fence|evidence|question)\}", lambda match: parts[match.group(1)], self.user)
         return [("system", self.system), ("user", filled)]
 
@@ -44,6 +53,33 @@ def as_data(text: str) -> str:
     """Text that can neither close a fence nor pass for a citation mark."""
     plain = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
     return _MARK.sub(r"（\1）", plain.replace("<", "＜").replace(">", "＞"))
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a model makes of the text: never fewer than those of common tokenisers on Chinese."""
+    latin = sum(c.isascii() for c in text)
+    return math.ceil((len(text) - latin) * 1.2 + latin / 3)
+
+
+def fitted(evidence: Sequence[str], room: int) -> list[str]:
+    """The evidence cut to ``room`` tokens: whole lines from the best source down; ``""`` where nothing fits.
+
+    The best source always keeps its first lines up to a third of the room, however long they are.
+    """
+    kept: list[str] = []
+    for text in evidence:
+        lines: list[str] = []
+        for line in text.split("\n"):
+            cost = tokens(line) + _AROUND
+            if cost > room and not (lines or any(kept)):
+                line = line[: max(1, room // 3)]
+                cost = tokens(line) + _AROUND
+            if cost > room:
+                break
+            room -= cost
+            lines.append(line)
+        kept.append("\n".join(lines) if len(lines) > 1 or not kept else "")
+    return kept
 
 
 def load(name: str, directory: Path = DIRECTORY) -> Prompt:
@@ -62,3 +98,8 @@ def load(name: str, directory: Path = DIRECTORY) -> Prompt:
         raise ConfigurationError(f"the prompt {path.name} needs a '# system' and a '# user' part")
     version = hashlib.sha256(text.encode()).hexdigest()[:8]
     return Prompt(name=f"{name}@{version}", system=found["system"], user=found["user"])
+
+
+def answer_prompts(directory: Path = DIRECTORY) -> dict[Language, Prompt]:
+    """The prompt that words answers, in each language that readers ask in."""
+    return {"zh": load("answer", directory), "en": load("answer-en", directory)}

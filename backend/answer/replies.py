@@ -47,7 +47,19 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "下面列出最接近的资料，仅供参考，它们不一定回答您的问题。",
         "The nearest material is listed below; it does not necessarily answer your question.",
     ),
-    "refusal_next": ("您可以换个说法再问，或转馆员咨询。", "You can rephrase the question or ask a librarian."),
+    "refusal_next": (
+        "您可以换个说法再问，转馆员咨询，或者荐购、申请馆际互借所需的文献。",
+        "You can rephrase the question, ask a librarian, suggest a purchase or request the item you need.",
+    ),
+    "part_unanswered": (
+        "关于“{part}”，没有找到可靠的资料，可转馆员咨询。",
+        "As to “{part}”, I found nothing reliable; a librarian can help.",
+    ),
+    "other_library": (
+        "抱歉，“{name}”不是本联盟的成员馆，这里没有它的规定，我不作猜测。请向该馆查询，或转馆员咨询。",
+        "Sorry, “{name}” is not a member of this consortium and its rules are not here; I will not guess. "
+        "Please ask that library, or a librarian.",
+    ),
     "no_item": (
         "抱歉，联盟馆藏目录中没有找到符合条件的文献。可以请馆员代查，或向图书馆荐购。",
         "Sorry, nothing in the consortium's catalogue matches. "
@@ -75,8 +87,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "request": ("申请借阅《{title}》", "Request “{title}”"),
     "open": ("查看原文", "Open the source"),
     "rule_of": ("{member}的规定：", "According to {member}: "),
-    "rule_all": ("联盟通用规定：", "Consortium rule: "),
-    "other_rules": ("各馆规定不同，{member}的规定：", "Rules differ; according to {member}: "),
+    "no_own_rule": (
+        "您所在的图书馆没有查到相应的规定，其他馆的规定供参考。",
+        "Your own library states no such rule; others do. ",
+    ),
     "holdings": ("馆藏：", "Held by: "),
     "available": ("在架可借", "available"),
     "reading_room": ("在馆阅览", "in the reading room"),

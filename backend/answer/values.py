@@ -37,12 +37,14 @@ class Frozen(BaseModel):
 
 
 class Citation(Frozen):
-    """``quote == stored text of source[start:end]``, counted in characters. ``source`` is the number ``n``."""
+    """``quote == stored text of source[start:end]``, counted in characters. ``source`` is the number ``n``;
+    ``locator`` says in words where it stands in the original (第 12 页, 4.3 条), where that is known."""
 
     source: int
     quote: str
     start: int
     end: int
+    locator: str | None = None
 
 
 class Sentence(Frozen):

@@ -31,9 +31,13 @@ _GLUE_WORDS = re.compile(
     r"\b(?:according to|the|and|is|are|was|were|of|in|on|at|to|a|an|it|its|this|that|by|for|as|from|also|which)\b"
 )
 _GLUE = set(
-    "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊您们它他她们中里上下时约共即某各 "
+    "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊您们它他她中里上下时约共即某各、 "
 )
-_MARKUP = re.compile(r"[*_`#>|~\"'“”‘’《》〈〉「」『』（）()\[\]【】、·・—\-–…\s]+|(?<!\d)\.|\.(?!\d)")
+_BOUND = re.compile(r"[以之][上下前后内外]|(?<![一])[上下]午")
+"""Bounds written in characters that are glue elsewhere: 以上 is not 以下."""
+_OMITTED = re.compile(r".*[的地,，、:：]|[，,].*|、.+")
+"""What a clause may leave out of its line: an attribute, a phrase of its own, a member of a list; no part of a name."""
+_MARKUP = re.compile(r"[*_`#>|~\"'“”‘’《》〈〉「」『』（）()\[\]【】·・—\-–…\s]+|(?<!\d)\.|\.(?!\d)")
 _SHORT = 2
 """Characters in a row that must agree to count as found; shorter agreement is chance."""
 
@@ -116,9 +120,16 @@ def _against(said: str, line: str, spoken: str) -> Verdict:
         return Verdict(supported=False, reason="not_in_source", part=said)
     start, end = blocks[0][1], blocks[-1][1] + blocks[-1][2]
     skipped = _outside(line[start:end], [(b - start, b - start + size) for _, b, size in blocks])
-    if any(_TURNING.search(part) for part in skipped):
+    if any(_TURNING.search(part) for part in skipped) or not _same_bounds(said, line):
         return Verdict(supported=False, reason="turned", part=said)
+    if any(not _OMITTED.fullmatch(part) and any(c not in _GLUE for c in part) for part in skipped):
+        return Verdict(supported=False, reason="not_in_source", part=said)
     return _around(line, start, end, said, spoken)
+
+
+def _same_bounds(said: str, line: str) -> bool:
+    """Does every bound in ``said`` stand in the line behind the same character?"""
+    return all(said[max(match.start() - 1, 0) : match.end()] in line for match in _BOUND.finditer(said))
 
 
 def _spliced(line: str, left: tuple[int, int, int], right: tuple[int, int, int]) -> bool:

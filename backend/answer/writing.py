@@ -1,8 +1,8 @@
 """A model's text → proven sentences. Nothing is shown before it is verified.
 
 The model writes from the numbered evidence of the extractive answer. Its text is cut into sentences as it comes; each
-is looked up in the sources it marks (``[2]``), gets the quotations that carry it, and is verified against them. What is
-not carried is dropped.
+loses its Markdown and HTML, is looked up in the sources it marks (``[2]``), gets the quotations that carry it, and is
+verified against them. What is not carried is dropped; so is an address that its quotation does not hold whole.
 """
 
 from __future__ import annotations
@@ -13,14 +13,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.answer.citing import Sources
+from backend.answer.instructions import for_readers, speaks_to_machines
 from backend.answer.items import holding_lines
 from backend.answer.sentences import Span, split
 from backend.answer.values import Language, Sentence
 from backend.answer.verify import support, verify
 
-_END = re.compile(r"(?:[。！？!?；;\n]+[”’」』）)]*|\.(?=\s|$))(?:\s*[\[［【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]］】])*")
+_END = re.compile(
+    r"(?:(?:[。！？；;\n]|[!?](?![\w=&/]))+[”’」』）)]*|\.(?=\s|$))(?:\s*[\[［【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]］】])*"
+)
 _MARK = re.compile(r"[\[［【]\s*(\d+(?:\s*[,，、]\s*\d+)*)\s*[\]］】]")
+_COMPLETE = re.compile(_END.pattern + "|" + _MARK.pattern)
 _NOTHING = re.compile(r"资料不足|insufficient (evidence|information)", re.I)
+_MARKDOWN = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)?|\]\([^)\n]*\)|</?[a-zA-Z!][^<>]{0,400}>|[*_`#|]{1,}|^\s*>+\s*")
+_ADDRESS = re.compile(
+    r"(?:[a-z][a-z\d+.-]{1,20}:/*|www\.)[^\s，。；、（）()《》“”\"'<>\]]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.I
+)
+_LONGEST_CLAIM = 400
+"""Characters of a sentence that is still read; a longer one is not a sentence."""
+
+_PATIENCE = 4
+"""Sentences without support, more than those with it, after which a model is not listened to any longer."""
+
+_MOST = 12
+"""Sentences of an answer at most; the prompt asks for five."""
+
 _WINDOW = 12
 """Sentences of a source around its passages that a model may quote."""
 
@@ -35,12 +52,13 @@ class Material:
 
     def text(self) -> str:
         quotes = [self.item.text[span.start : span.end] for span in self.spans]
-        return "\n".join([f"《{self.item.title}》", *quotes, *self.lines])
+        facts = [line for line in (f"《{self.item.title}》", *self.lines) if not speaks_to_machines(line)]
+        return "\n".join([*facts[:1], *quotes, *facts[1:]])
 
 
 def material(item: Any, spans: Sequence[Span], sources: Sources, language: Language) -> Material:
-    """What may be quoted of ``item``: the given spans, or its first sentences."""
-    chosen = list(spans) or split(item.text)[:_WINDOW]
+    """What may be quoted of ``item``: the given spans, or its first sentences; never what speaks to machines."""
+    chosen = for_readers(item.text, list(spans) or split(item.text)[:_WINDOW])
     return Material(
         item=item,
         spans=tuple(sorted(set(chosen), key=lambda span: span.start)[:_WINDOW]),
@@ -55,7 +73,14 @@ class Writer:
         self._materials = {sources.number(one.item): one for one in materials}
         self._sources = sources
         self._buffer = ""
+        self._said: set[str] = set()
         self.dropped: list[str] = []
+
+    @property
+    def hopeless(self) -> bool:
+        """Has the model said so much without support, without an end or in all, that the rest is not worth a wait?"""
+        astray = len(self.dropped) >= _PATIENCE + len(self._said) or len(self._buffer) > 2 * _LONGEST_CLAIM
+        return astray or len(self._said) >= _MOST
 
     def feed(self, text: str) -> Iterator[Sentence]:
         """Proven sentences that ``text`` completes. A mark may follow its full stop, so the last one waits."""
@@ -69,19 +94,21 @@ class Writer:
             yield from self._proven(piece)
 
     def finish(self) -> Iterator[Sentence]:
-        """What is left when the model has ended."""
-        piece, self._buffer = self._buffer, ""
-        yield from self._proven(piece)
+        """What is left when the model has ended: nothing, when it was cut off in the middle of a sentence."""
+        piece, self._buffer = self._buffer.rstrip(), ""
+        if any(match.end() == len(piece) for match in _COMPLETE.finditer(piece)):
+            yield from self._proven(piece)
 
     def _proven(self, piece: str) -> Iterator[Sentence]:
         marks = [int(number) for group in _MARK.findall(piece) for number in re.split(r"[,，、]", group)]
-        said = " ".join(_MARK.sub("", piece).split()).strip("*#-•` ")
+        said = plain(_MARK.sub("", piece))
         if not any(c.isalnum() for c in said) or _NOTHING.search(said):
             return
-        sentence = self._sentence(said, marks)
-        if sentence is None:
+        sentence = self._sentence(said, marks) if len(said) <= _LONGEST_CLAIM else None
+        if sentence is None or said in self._said:
             self.dropped.append(said)
-        else:
+        elif len(self._said) < _MOST:
+            self._said.add(said)
             yield sentence
 
     def _sentence(self, said: str, marks: Sequence[int]) -> Sentence | None:
@@ -95,6 +122,8 @@ class Writer:
         quotes = [self._materials[n].item.text[span.start : span.end] for n, span in chosen]
         lines = [line for number in used for line in self._materials[number].lines]
         known = [name for number in used for name in self._names(number)]
+        if not addresses(said) <= {address for quote in quotes for address in addresses(quote)}:
+            return None
         if not verify(said, quotes, lines=lines, known=known).supported:
             return None
         cited = [self._sources.cite(self._materials[n].item, span.start, span.end) for n, span in chosen]
@@ -103,7 +132,8 @@ class Writer:
     def _names(self, number: int) -> list[str]:
         item = self._materials[number].item
         owner = str(item.metadata.get("member") or "")
-        return [item.title, "馆藏", *([self._sources.name(owner)] if owner else [])]
+        title = [] if speaks_to_machines(item.title) else [item.title]
+        return [*title, "馆藏", *([self._sources.name(owner)] if owner else [])]
 
     def _quotations(self, said: str, numbers: Sequence[int]) -> list[tuple[int, Span]]:
         """For each clause the span that holds most of it."""
@@ -118,6 +148,17 @@ class Writer:
             if shares[best] > 0 and spans[best] not in chosen:
                 chosen.append(spans[best])
         return chosen or [spans[0]]
+
+
+def plain(text: str) -> str:
+    """The words of a model's text: no Markdown, no HTML, no invisible characters, one line."""
+    visible = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(_MARKDOWN.sub("", visible).replace("[", "").replace("]", "").split()).strip("-•> ")
+
+
+def addresses(text: str) -> set[str]:
+    """Every web address, other scheme (``javascript:``) and e-mail address in the text."""
+    return {match.group().rstrip(".,;:!?") for match in _ADDRESS.finditer(text)}
 
 
 def _opens(rest: str) -> bool:

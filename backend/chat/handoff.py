@@ -60,7 +60,7 @@ class Desk(Protocol):
         """A ticket for this conversation, or its open one; → ``{"state", "ticket_id"?, "position"?, …}``."""
 
     def state(self, conversation_id: str) -> Mapping[str, Any] | None:
-        """``{"state", "position"?, "librarian"?, "messages": [{"id","author","name","text","at"}]}`` or None."""
+        """``{"state", "opened_at", "position"?, "librarian"?, "messages": [{"id","author","name","text","at"}]}``."""
 
     def reader_message(self, *, conversation_id: str, caller: Caller, text: str) -> Mapping[str, Any] | None:
         """Add what the reader writes to the open ticket; None when there is none."""

@@ -12,7 +12,8 @@ from backend.core.db import Base, UtcDateTime
 
 
 class Conversation(Base):
-    """A visitor's talk with the service. ``busy_turn`` is the turn that is being answered, if any."""
+    """A visitor's talk with the service. ``busy_turn`` is the turn that is being answered, if any, and
+    ``busy_since`` when the process that answers it last said so."""
 
     __tablename__ = "chat_conversation"
 
@@ -26,7 +27,10 @@ class Conversation(Base):
 
 
 class Turn(Base):
-    """One question and its answer. ``state``: running, done, failed, stopped. ``answer`` is the contract's JSON."""
+    """One question and its answer (the contract's JSON).
+
+    ``state``: running, stopping (somebody asked for it), then done, failed, stopped, or replaced by another answer.
+    """
 
     __tablename__ = "chat_turn"
     __table_args__ = (

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.chat.history import History
 from backend.chat.turn import Chat, visitor_of
 from backend.chat.values import MAX_QUESTION, TurnView, clean_question
 from backend.core.errors import Conflict
@@ -58,12 +59,13 @@ LastEventId = Annotated[str | None, Header(alias="Last-Event-ID")]
 def build_router(chat: Chat) -> APIRouter:
     """The chat endpoints over ``chat``."""
     router = APIRouter(prefix="/api/chat", tags=["chat"])
-    _turn_routes(router, chat)
-    _conversation_routes(router, chat)
+    history = History(chat.database, chat.desk)
+    _turn_routes(router, chat, history)
+    _conversation_routes(router, chat, history)
     return router
 
 
-def _turn_routes(router: APIRouter, chat: Chat) -> None:
+def _turn_routes(router: APIRouter, chat: Chat, history: History) -> None:
     @router.post("/turns", dependencies=[limited("chat", CHAT)], response_model=TurnView)
     async def ask(body: TurnBody, request: Request, caller: VisitorDep) -> Response:
         """Ask. ``Accept: text/event-stream`` streams; anything else answers with the finished turn."""
@@ -77,7 +79,7 @@ def _turn_routes(router: APIRouter, chat: Chat) -> None:
         )
         chat.launch(started, caller)
         if "text/event-stream" in request.headers.get("accept", ""):
-            return _stream(chat.events(started.turn_id, idle=HEARTBEAT))
+            return _stream(chat.telling.events(started.turn_id, idle=HEARTBEAT))
         turn = await chat.finished(started.turn_id, visitor=visitor_of(caller))
         return JSONResponse(turn.to_json())
 
@@ -85,7 +87,7 @@ def _turn_routes(router: APIRouter, chat: Chat) -> None:
     async def events(turn_id: str, caller: VisitorDep, last_event_id: LastEventId = None) -> Response:
         """The turn's events after ``Last-Event-ID``, to its end."""
         await asyncio.to_thread(chat.own_turn, turn_id, visitor_of(caller))
-        return _stream(chat.events(turn_id, after=event_number(last_event_id), idle=HEARTBEAT))
+        return _stream(chat.telling.events(turn_id, after=event_number(last_event_id), idle=HEARTBEAT))
 
     @router.get("/turns/{turn_id}", response_model=TurnView)
     def turn(turn_id: str, caller: VisitorDep) -> Response:
@@ -99,20 +101,20 @@ def _turn_routes(router: APIRouter, chat: Chat) -> None:
     @router.post("/turns/{turn_id}/feedback", status_code=204)
     def feedback(turn_id: str, body: FeedbackBody, caller: VisitorDep) -> Response:
         comment = clean_question(body.comment) if body.comment.strip() else ""
-        chat.feedback(turn_id, visitor_of(caller), helpful=body.helpful, comment=comment)
+        history.feedback(turn_id, visitor_of(caller), helpful=body.helpful, comment=comment)
         return Response(status_code=204)
 
 
-def _conversation_routes(router: APIRouter, chat: Chat) -> None:
+def _conversation_routes(router: APIRouter, chat: Chat, history: History) -> None:
     @router.get("/conversations/{conversation_id}")
     def conversation(conversation_id: str, caller: VisitorDep) -> dict[str, Any]:
         """Turns and, after a handoff, the talk with the librarian. Only for the visitor who owns it."""
-        return chat.conversation(conversation_id, visitor_of(caller))
+        return history.conversation(conversation_id, visitor_of(caller))
 
     @router.post("/conversations/{conversation_id}/handoff", dependencies=[limited("handoff", CHAT)])
     def handoff(conversation_id: str, body: HandoffBody, caller: VisitorDep) -> dict[str, Any]:
         """Pass the conversation to a librarian; again gives the same ticket."""
-        transcript = chat.transcript(conversation_id, visitor_of(caller))
+        transcript = history.transcript(conversation_id, visitor_of(caller))
         ticket = chat.desk.open_ticket(
             conversation_id=conversation_id,
             caller=caller,
@@ -125,7 +127,7 @@ def _conversation_routes(router: APIRouter, chat: Chat) -> None:
     @router.post("/conversations/{conversation_id}/messages", dependencies=[limited("chat", CHAT)])
     def message(conversation_id: str, body: MessageBody, caller: VisitorDep) -> dict[str, Any]:
         """From the reader to the librarian, while the conversation is handed off."""
-        chat.transcript(conversation_id, visitor_of(caller))
+        history.transcript(conversation_id, visitor_of(caller))
         text = clean_question(body.text)
         said = chat.desk.reader_message(conversation_id=conversation_id, caller=caller, text=text)
         if said is None:
@@ -135,9 +137,11 @@ def _conversation_routes(router: APIRouter, chat: Chat) -> None:
     @router.get("/conversations/{conversation_id}/events")
     async def events(conversation_id: str, caller: VisitorDep, last_event_id: LastEventId = None) -> Response:
         """What the librarian writes, as it comes."""
-        await asyncio.to_thread(chat.transcript, conversation_id, visitor_of(caller))
-        stream = f"conversation:{conversation_id}"
-        return _stream(chat.bus.follow(stream, after=event_number(last_event_id), idle=HEARTBEAT))
+        await asyncio.to_thread(history.transcript, conversation_id, visitor_of(caller))
+        stream, after = f"conversation:{conversation_id}", event_number(last_event_id)
+        if after > await asyncio.to_thread(chat.bus.last, stream):
+            after = 0  # a number of an earlier life of the stream; a message that is told twice has the same id
+        return _stream(chat.bus.follow(stream, after=after, idle=HEARTBEAT))
 
 
 def event_number(header: str | None) -> int:

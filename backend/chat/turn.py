@@ -1,52 +1,54 @@
 """The life of a turn: taken in, made whole, answered by a task of its own, stored, told as events.
 
-The task belongs to no connection: whoever asked may leave and come back. One turn at a time is answered in a
-conversation. Events go to the stream ``turn:{id}`` and are numbered by the bus; when the bus has forgotten an old turn,
-its events are told again from the stored turn.
+The task belongs to no connection: whoever asked may leave and come back (:mod:`backend.chat.telling`). One turn at a
+time is answered in a conversation. While a process answers a turn it renews the turn's lease; a turn whose lease has
+run out was left by a process that died, and is ended by whoever comes across it. Stopping works from any process: it is
+asked for in the database, where the answering process looks when it renews its leases.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from backend.answer import streaming
 from backend.answer.answerer import Answerer
 from backend.answer.intent import Reading, read
 from backend.answer.replies import say
-from backend.answer.values import Answer, Intent, Piece, Question
+from backend.answer.values import Answer, Intent, Question
 from backend.chat import store
-from backend.chat.handoff import Desk, NoDesk, NoRequests, RequestDesk, TranscriptLine
+from backend.chat.cache import AnswerCache, Remembered
+from backend.chat.handoff import Desk, NoDesk, NoRequests, RequestDesk
 from backend.chat.models import Turn
 from backend.chat.rewrite import Past, Whole, make_whole
+from backend.chat.running import Running, Started
 from backend.chat.status import status_answer
+from backend.chat.suggest import Suggester
+from backend.chat.telling import Telling, interrupted, stream_of
 from backend.chat.values import TurnView, clean_question
 from backend.core.access import Caller, Visitor
 from backend.core.db import Database
-from backend.core.errors import Conflict, LianwenError, Unauthenticated
-from backend.core.events import Event, EventBus
+from backend.core.errors import Conflict, LianwenError, Unauthenticated, UpstreamError
+from backend.core.events import EventBus
 
 log = logging.getLogger(__name__)
 
 REMEMBERED = 6
 """Turns that a question may lean on."""
 
+RENEW_SECONDS = 2.0
+"""Between two renewals of the leases of turns that are being answered here (see ``store.STALE``)."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """A turn that is being answered, or was already (``fresh`` False: the idempotency key was seen)."""
-
-    turn_id: str
-    conversation_id: str
-    question: str
-    fresh: bool
+STOP_SECONDS = 3 * RENEW_SECONDS
+"""How long stopping waits for a turn that another process answers."""
 
 
 class Chat:
-    """Everything the chat routes do."""
+    """Takes questions in and answers them."""
 
     def __init__(
         self,
@@ -56,13 +58,24 @@ class Chat:
         answerer: Answerer,
         requests: RequestDesk | None = None,
         desk: Desk | None = None,
+        cache: AnswerCache | None = None,
     ) -> None:
         self.database = database
         self.bus = bus
         self.answerer = answerer
         self.requests = requests or NoRequests()
         self.desk = desk or NoDesk()
+        self.telling = Telling(database, bus)
+        self.remembered = Remembered(answerer, cache)
+        self._suggester = Suggester(answerer)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._keeper: asyncio.Task[None] | None = None
+        self._closing = False
+
+    @property
+    def answering(self) -> int:
+        """Turns that are being answered here."""
+        return len(self._tasks)
 
     # taking in
 
@@ -82,166 +95,212 @@ class Chat:
         :raises NotFound: for a conversation or turn that is not this visitor's.
         """
         visitor = visitor_of(caller)
+        given = _Given(question, conversation_id, idempotency_key, regenerate)
+        try:
+            return self._taken_in(visitor, given)
+        except IntegrityError:  # the same key was used at the same moment: now its turn is there
+            return self._taken_in(visitor, given)
+
+    def _taken_in(self, visitor: Visitor, given: _Given) -> Started:
+        question, conversation_id = given.question, given.conversation_id
         with self.database.begin() as session:
-            if regenerate:
-                again = store.turn(session, regenerate, visitor_id=visitor.id)
+            if given.regenerate:
+                again = store.turn(session, given.regenerate, visitor_id=visitor.id)
                 question, conversation_id = again.question, again.conversation_id
             question = clean_question(question)
-            if idempotency_key:
-                known = store.turn_by_key(session, visitor_id=visitor.id, idempotency_key=idempotency_key)
+            if given.key:
+                known = store.turn_by_key(session, visitor_id=visitor.id, idempotency_key=given.key)
                 if known is not None:
                     return _known(known, question)
             if conversation_id:
                 row = store.conversation(session, conversation_id, visitor_id=visitor.id)
             else:
                 row = store.open_conversation(session, visitor_id=visitor.id, member=visitor.member)
-            made = store.begin_turn(session, row, question=question, idempotency_key=idempotency_key)
-            return Started(turn_id=made.id, conversation_id=row.id, question=question, fresh=True)
+            made = store.begin_turn(session, row, question=question, idempotency_key=given.key)
+            return Started(
+                turn_id=made.id,
+                conversation_id=row.id,
+                question=question,
+                fresh=True,
+                replaces=given.regenerate or None,
+            )
 
     def launch(self, started: Started, caller: Caller) -> None:
         """Answer a fresh turn in a task of its own."""
         if not started.fresh:
             return
-        task = asyncio.create_task(self._run(started, caller), name=started.turn_id)
+        task = asyncio.create_task(self._run(Running(started, caller)), name=started.turn_id)
         self._tasks[started.turn_id] = task
         task.add_done_callback(lambda _task: self._tasks.pop(started.turn_id, None))
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._keep(), name="turn leases")
+
+    def recover(self) -> int:
+        """End the turns that an earlier life of this process left; only where there is no other process."""
+        with self.database.begin() as session:
+            return store.abandon_all(session)
 
     async def close(self) -> None:
-        """Stop what is being answered; what was shown of it is kept as stopped."""
+        """End what is being answered; its readers hear that it was interrupted."""
+        self._closing = True
         tasks = list(self._tasks.values())
-        for task in tasks:
+        for task in [*tasks, *([self._keeper] if self._keeper else [])]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._suggester.close)
         await self.answerer.close()
+
+    async def _keep(self) -> None:
+        """Renew leases, and stop what some process was asked to stop, while anything is being answered."""
+        await asyncio.sleep(RENEW_SECONDS)
+        while self._tasks:
+            try:
+                stopping = await asyncio.to_thread(self._renewed, list(self._tasks))
+            except SQLAlchemyError:
+                log.exception("leases could not be renewed; trying again")
+                stopping = set()
+            for turn_id in stopping & self._tasks.keys():
+                self._tasks[turn_id].cancel()
+            await asyncio.sleep(RENEW_SECONDS)
+
+    def _renewed(self, turn_ids: list[str]) -> set[str]:
+        with self.database.begin() as session:
+            return store.renew(session, turn_ids)
 
     # answering
 
-    async def _run(self, started: Started, caller: Caller) -> None:
-        whole = Whole(text=started.question)
-        shown = _Shown()
+    async def _run(self, running: Running) -> None:
         try:
-            whole = await asyncio.to_thread(self._whole, started, caller)
-            reading = read(whole.text)
-            self._tell(started, "meta", _meta(started, whole, reading))
-            answer = await self._answered(started, caller, whole, reading, shown)
-            view = _view(answer, started, whole)
-            await self._finish(started, "done", whole, view)
+            running.whole = await asyncio.to_thread(self._whole, running.started)
+            reading = read(running.whole.text)
+            self._tell(running, "meta", running.meta(reading))
+            answer = await self._answered(running, reading)
+            await self._finish(running, "done", answer)
         except asyncio.CancelledError:
-            view = _view(shown.stopped(reading=read(whole.text)), started, whole)
-            await asyncio.shield(self._finish(started, "stopped", whole, view))
+            await asyncio.shield(self._cut_short(running))
             raise
         except LianwenError as error:
-            await self._fail(started, whole, error)
+            await self._fail(running, error)
         except Exception:  # the edge of the detached task: nobody else would see it
-            log.exception("turn %s failed", started.turn_id)
-            await self._fail(started, whole, LianwenError("回答时出错，已记录。请稍后重试。"))
+            log.exception("turn %s failed", running.started.turn_id)
+            await self._fail(running, LianwenError("回答时出错，已记录。请稍后重试。"))
 
-    async def _answered(
-        self, started: Started, caller: Caller, whole: Whole, reading: Reading, shown: _Shown
-    ) -> Answer:
+    async def _answered(self, running: Running, reading: Reading) -> Answer:
+        caller = running.caller
         if reading.intent is Intent.REQUEST_STATUS:
-            answer = await asyncio.to_thread(status_answer, self.requests, reading, caller)
-            for piece in streaming.pieces(answer):
-                self._tell(started, piece.name, piece.payload)
-            return answer
+            status = await asyncio.to_thread(status_answer, self.requests, reading, caller)
+            return self._told_whole(running, status)
         question = Question(
-            text=whole.text, intent=reading.intent, language=reading.language, member=caller.member, focus=whole.focus
+            text=running.whole.text,
+            intent=reading.intent,
+            language=reading.language,
+            member=caller.member,
+            focus=running.whole.focus,
         )
+        key = await asyncio.to_thread(self.remembered.key, question, caller.audiences)
+        if key is not None and running.started.replaces is None:
+            known = await asyncio.to_thread(self.remembered.recall, key)
+            if known is not None:
+                return self._told_whole(running, known)
+        answer = await self._made(running, question)
+        if key is not None:
+            await asyncio.to_thread(self.remembered.keep, key, answer)
+        return answer
+
+    def _told_whole(self, running: Running, answer: Answer) -> Answer:
+        for piece in streaming.pieces(answer):
+            self._tell(running, piece.name, piece.payload)
+        return answer
+
+    async def _made(self, running: Running, question: Question) -> Answer:
+        """The answer as the answerer makes it, told piece by piece; of its suggestions, those that have answers."""
         finished: Answer | None = None
-        async for value in self.answerer.stream(question, caller.audiences):
+        async for value in self.answerer.stream(question, running.caller.audiences):
             if isinstance(value, Answer):
                 finished = value
-            else:
-                shown.take(value)
-                self._tell(started, value.name, value.payload)
+            elif value.name != "actions":  # they come last, when the suggestions are proven
+                running.take(value)
+                self._tell(running, value.name, value.payload)
         if finished is None:
             raise LianwenError("回答没有完成。")
-        return finished
+        suggestions = await self._suggester.proven(
+            finished.suggestions,
+            asked=question.text,
+            member=question.member,
+            audiences=running.caller.audiences,
+        )
+        answer = finished.model_copy(update={"suggestions": suggestions})
+        self._tell(running, "actions", streaming.actions(answer).payload)
+        return answer
 
-    def _whole(self, started: Started, caller: Caller) -> Whole:
+    def _whole(self, started: Started) -> Whole:
         with self.database.read() as session:
             turns = store.turns(session, started.conversation_id, limit=REMEMBERED + 1)
-        return make_whole(started.question, [_past(t) for t in turns if t.id != started.turn_id and t.answer])
+        skipped = (started.turn_id, started.replaces)
+        return make_whole(started.question, [_past(t) for t in turns if t.id not in skipped and t.answer])
 
-    def _tell(self, started: Started, name: str, payload: Any) -> None:
-        self.bus.append(stream_of(started.turn_id), name, payload)
+    # ending
 
-    async def _finish(self, started: Started, state: str, whole: Whole, view: TurnView) -> None:
-        body = view.to_json()
-        await asyncio.to_thread(self._store, started.turn_id, state, whole.text, body)
-        self._tell(started, "done", {"turn": body})
+    async def _finish(self, running: Running, state: str, answer: Answer) -> None:
+        body = running.view(answer).to_json()
+        if not await asyncio.to_thread(self._stored, running, state, body):
+            self._tell(running, "error", interrupted().to_json()["error"])
+            return
+        if running.lost:  # the reader missed something: once more, as a whole
+            running.lost = False
+            for piece in (streaming.sources(answer), streaming.replaced(answer), streaming.actions(answer)):
+                self._tell(running, piece.name, piece.payload)
+        self._tell(running, "done", {"turn": body})
+        self._end(running)
 
-    async def _fail(self, started: Started, whole: Whole, error: LianwenError) -> None:
-        await asyncio.to_thread(self._store, started.turn_id, "failed", whole.text, None)
-        self._tell(started, "error", error.to_json()["error"])
+    async def _fail(self, running: Running, error: LianwenError) -> None:
+        await asyncio.to_thread(self._stored, running, "failed", None)
+        running.lost = False
+        self._tell(running, "error", error.to_json()["error"])
+        self._end(running)
 
-    def _store(self, turn_id: str, state: str, standalone: str, answer: dict[str, Any] | None) -> None:
+    async def _cut_short(self, running: Running) -> None:
+        """Stopped by its reader: what was shown is the answer. Stopped with the process: it failed."""
+        if self._closing:
+            await self._fail(running, interrupted())
+            return
+        reading = read(running.whole.text)
+        text = running.shown or say("stopped", reading.language)
+        await self._finish(running, "stopped", Answer(intent=reading.intent, text=text, reason="stopped"))
+
+    def _stored(self, running: Running, state: str, answer: dict[str, Any] | None) -> bool:
+        started = running.started
         with self.database.begin() as session:
-            store.finish_turn(session, turn_id, state=state, standalone=standalone, answer=answer)
+            if answer is not None and started.replaces:
+                store.replace_turn(session, started.replaces)
+            return store.finish_turn(
+                session, started.turn_id, state=state, standalone=running.whole.text, answer=answer
+            )
 
     # telling
 
-    async def events(self, turn_id: str, *, after: int = 0, idle: float = 15.0) -> AsyncIterator[Event | None]:
-        """The turn's events after ``after``, to its end; None whenever nothing came for ``idle`` seconds."""
-        if not self.bus.replay(stream_of(turn_id), after=0):
-            retold = await asyncio.to_thread(self._retold, turn_id, after)
-            # a turn may have begun and ended between the two looks: then the bus has its events after all
-            if retold is not None and not self.bus.replay(stream_of(turn_id), after=0):
-                for event in retold:
-                    yield event
-                return
-        async for told in self.bus.follow(stream_of(turn_id), after=after, idle=idle):
-            yield told
-            if told is not None and told.name in ("done", "error"):
-                return
-            if told is None and (state := await asyncio.to_thread(self._state, turn_id)) != "running":
-                log.info("turn %s ended as %s without its last event", turn_id, state)
-                for event in await asyncio.to_thread(self._retold, turn_id, after) or ():
-                    yield event
-                return
+    def _tell(self, running: Running, name: str, payload: Any) -> None:
+        """An event for whoever listens. After one is lost, none follows until the answer is told as a whole."""
+        if running.lost:
+            return
+        try:
+            self.bus.append(stream_of(running.started.turn_id), name, payload)
+        except UpstreamError as error:
+            log.warning("turn %s is answered, but not told: %s", running.started.turn_id, error.message)
+            running.lost = True
 
-    def _state(self, turn_id: str) -> str:
-        with self.database.read() as session:
-            row = session.get(Turn, turn_id)
-            return row.state if row else "failed"
-
-    def _retold(self, turn_id: str, after: int) -> list[Event] | None:
-        """The events of an ended turn from what is stored; after a cut the whole text comes as ``replace``."""
-        with self.database.read() as session:
-            row = session.get(Turn, turn_id)
-        if row is None or row.state == "running":
-            return None
-        if row.answer is None:
-            return [Event(after + 1, "error", LianwenError("这次提问没有得到回答，请重试。").to_json()["error"])]
-        view = TurnView.model_validate(row.answer)
-        answer = Answer.model_validate(
-            {name: getattr(view, name) for name in Answer.model_fields if hasattr(view, name)}
-        )
-        meta = {
-            "id": row.id,
-            "turn_id": row.id,
-            "conversation_id": row.conversation_id,
-            "question": row.question,
-            "standalone_question": view.standalone_question,
-            "intent": view.intent,
-        }
-        told: list[tuple[str, Any]] = [("meta", meta)]
-        if after:
-            told += [
-                (p.name, p.payload)
-                for p in (streaming.sources(answer), streaming.replaced(answer), streaming.actions(answer))
-            ]
-        else:
-            told += [(p.name, p.payload) for p in streaming.pieces(answer)]
-        told.append(("done", {"turn": row.answer}))
-        return [Event(after + number, name, payload) for number, (name, payload) in enumerate(told, start=1)]
+    def _end(self, running: Running) -> None:
+        try:
+            self.bus.end(stream_of(running.started.turn_id))
+        except UpstreamError as error:
+            log.warning("a stream was not ended: %s", error.message)
 
     async def finished(self, turn_id: str, *, visitor: Visitor) -> TurnView:
         """The finished turn, waiting for it.
 
         :raises LianwenError: when it failed.
         """
-        async for event in self.events(turn_id):
+        async for event in self.telling.events(turn_id):
             if event is not None and event.name == "error":
                 raise LianwenError(str(event.payload.get("message", "回答时出错。")))
         return await asyncio.to_thread(self.turn, turn_id, visitor)
@@ -255,7 +314,8 @@ class Chat:
         with self.database.read() as session:
             row = store.turn(session, turn_id, visitor_id=visitor.id)
             if row.answer is None:
-                raise Conflict("这个问题还没有回答完。" if row.state == "running" else "这次提问没有得到回答，请重试。")
+                live = row.state in store.LIVE
+                raise Conflict("这个问题还没有回答完。" if live else "这次提问没有得到回答，请重试。")
             return TurnView.model_validate(row.answer)
 
     def own_turn(self, turn_id: str, visitor: Visitor) -> None:
@@ -264,56 +324,38 @@ class Chat:
             store.turn(session, turn_id, visitor_id=visitor.id)
 
     async def stop(self, turn_id: str, visitor: Visitor) -> None:
-        """End the answering of a turn; stopping an ended one changes nothing."""
+        """End the answering of a turn, in whatever process; stopping an ended one changes nothing."""
         await asyncio.to_thread(self.own_turn, turn_id, visitor)
         task = self._tasks.get(turn_id)
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+            return
+        if await asyncio.to_thread(self._asked_to_stop, turn_id):
+            await self._ended(turn_id)
 
-    def feedback(self, turn_id: str, visitor: Visitor, *, helpful: bool, comment: str) -> None:
+    def _asked_to_stop(self, turn_id: str) -> bool:
         with self.database.begin() as session:
-            store.turn(session, turn_id, visitor_id=visitor.id)
-            store.save_feedback(session, turn_id, helpful=helpful, comment=comment)
+            return store.ask_to_stop(session, turn_id)
 
-    def conversation(self, conversation_id: str, visitor: Visitor) -> dict[str, Any]:
-        """``{id, turns, handoff}`` for its own visitor.
-
-        :raises NotFound: for anybody else.
-        """
-        with self.database.read() as session:
-            store.conversation(session, conversation_id, visitor_id=visitor.id)
-            turns = [t.answer for t in store.turns(session, conversation_id) if t.answer is not None]
-        return {"id": conversation_id, "turns": turns, "handoff": self.desk.state(conversation_id)}
-
-    def transcript(self, conversation_id: str, visitor: Visitor) -> list[TranscriptLine]:
-        """The conversation in words, as a librarian gets it."""
-        with self.database.read() as session:
-            store.conversation(session, conversation_id, visitor_id=visitor.id)
-            turns = store.turns(session, conversation_id)
-        lines = []
-        for row in turns:
-            lines.append(TranscriptLine(author="reader", text=row.question, at=row.created_at.isoformat()))
-            if row.answer:
-                at = (row.finished_at or row.created_at).isoformat()
-                lines.append(TranscriptLine(author="assistant", text=str(row.answer["text"]), at=at))
-        return lines
+    async def _ended(self, turn_id: str) -> None:
+        """Wait until the other process has stopped; one that died lets the turn's lease run out."""
+        for _ in range(int(STOP_SECONDS / 0.2)):
+            await asyncio.sleep(0.2)
+            with self.database.read() as session:
+                row = session.get(Turn, turn_id)
+            if row is None or row.state not in store.LIVE:
+                return
 
 
-class _Shown:
-    """What the reader has seen of a running turn: what a stop keeps."""
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What came with a question."""
 
-    def __init__(self) -> None:
-        self.text = ""
-
-    def take(self, piece: Piece) -> None:
-        if piece.name == "delta":
-            self.text += str(piece.payload["text"])
-        elif piece.name == "replace":
-            self.text = str(piece.payload["text"])
-
-    def stopped(self, *, reading: Reading) -> Answer:
-        return Answer(intent=reading.intent, text=self.text or say("stopped", reading.language), reason="stopped")
+    question: str
+    conversation_id: str | None
+    key: str | None
+    regenerate: str | None
 
 
 def visitor_of(caller: Caller) -> Visitor:
@@ -323,35 +365,10 @@ def visitor_of(caller: Caller) -> Visitor:
     return caller.visitor
 
 
-def stream_of(turn_id: str) -> str:
-    return f"turn:{turn_id}"
-
-
 def _known(row: Turn, question: str) -> Started:
     if row.question != question:
         raise Conflict("同一个 idempotency_key 已用于另一个问题。", detail={"reason": "idempotency_key"})
     return Started(turn_id=row.id, conversation_id=row.conversation_id, question=row.question, fresh=False)
-
-
-def _meta(started: Started, whole: Whole, reading: Reading) -> dict[str, Any]:
-    return {
-        "id": started.turn_id,
-        "turn_id": started.turn_id,
-        "conversation_id": started.conversation_id,
-        "question": started.question,
-        "standalone_question": whole.text,
-        "intent": reading.intent.value,
-    }
-
-
-def _view(answer: Answer, started: Started, whole: Whole) -> TurnView:
-    return TurnView.of(
-        answer,
-        turn_id=started.turn_id,
-        conversation_id=started.conversation_id,
-        question=started.question,
-        standalone=whole.text,
-    )
 
 
 def _past(row: Turn) -> Past:

@@ -11,7 +11,7 @@ import typer
 from pydantic import BaseModel
 
 from backend.cli import common, console
-from backend.consortium import members, peers, staff
+from backend.consortium import members, outside, peers, staff
 from backend.core.errors import InputError
 
 
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     _group(app, "agreement", "What members supply to each other.", agreement_add, agreement_list)
     _group(app, "staff", "Librarians' accounts.", staff_add, staff_list)
     _group(app, "peer", "ISO 18626 partners outside the consortium.", peer_add, peer_list)
+    _group(app, "supplier", "Outside suppliers that are asked by e-mail.", supplier_add, supplier_list)
 
 
 def _group(app: typer.Typer, name: str, text: str, add: Any, listing: Any) -> typer.Typer:
@@ -137,11 +138,33 @@ def peer_add(
     url: Annotated[str, typer.Option(help="where their ISO 18626 endpoint is")],
     token: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Bearer token shared with them")],
     name: Annotated[str, typer.Option(help="the partner's name")] = "",
+    version: Annotated[str, typer.Option(help="ISO 18626 version they read: 1.2 or 2021-2")] = "1.2",
+    outgoing_token: Annotated[str | None, typer.Option(help="token we show them (default: the same)")] = None,
 ) -> None:
     """Add an ISO 18626 partner."""
     with common.services() as services, services.database.begin() as session:
-        added = peers.add_peer(session, symbol, url=url, token=token, name=name)
+        added = peers.add_peer(
+            session, symbol, url=url, token=token, name=name, version=version, outgoing_token=outgoing_token
+        )
     console.out.print(f"peer {added.symbol}: {added.url}", markup=False)
+
+
+def supplier_add(
+    code: Annotated[str, typer.Argument(help="a short code of yours for it")],
+    name: Annotated[str, typer.Option(help="the supplier's name")],
+    email: Annotated[str, typer.Option(help="where requests are sent")],
+    active: Annotated[bool, typer.Option(help="--no-active: do not ask it any more")] = True,
+) -> None:
+    """Add a supplier outside the consortium that is asked by e-mail when no member can supply."""
+    with common.services() as services, services.database.begin() as session:
+        added = outside.add_outside_supplier(session, code, name=name, email=email, active=active)
+    console.out.print(f"supplier {added.code}: {added.email}", markup=False)
+
+
+def supplier_list(as_json: common.JsonOption = False) -> None:
+    """List the suppliers that are asked by e-mail."""
+    with common.services() as services, services.database.read() as session:
+        show(outside.list_outside_suppliers(session), as_json=as_json)
 
 
 def peer_list(as_json: common.JsonOption = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +12,11 @@ import typer
 
 from backend.cli import common, console
 from backend.core.errors import InputError
-from backend.delivery import figures, simulate, simulation_report
-from backend.delivery.lifecycle import mermaid
+from backend.delivery import figures, replay, simulation_report, simulation_study
+from backend.delivery.lifecycle_document import markdown, mermaid
+from backend.delivery.routing import Policy
 
+DEFAULT = Policy()
 TABLES = ("months", "exchanges", "settlements")
 
 
@@ -27,19 +30,41 @@ def register(app: typer.Typer) -> None:
 
 def simulate_command(
     requests: Annotated[int, typer.Option(min=1, max=1_000_000, help="requests of the synthetic year")] = 4000,
-    libraries: Annotated[int, typer.Option(min=2, max=500, help="libraries of the consortium")] = 12,
-    seed: Annotated[int, typer.Option(help="the same seed gives the same year")] = 1,
+    libraries: Annotated[int, typer.Option(min=2, max=500, help="libraries of the synthetic consortium")] = 12,
+    history: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="replay our own last so many days instead")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same years")] = 1,
+    years: Annotated[int, typer.Option(min=1, max=100, help="years to simulate, for the confidence intervals")] = 5,
+    fairness: Annotated[
+        float, typer.Option(min=0, help="days of waiting that a full imbalance is worth")
+    ] = DEFAULT.fairness,
+    price: Annotated[float, typer.Option(min=0, help="days that one yuan is worth")] = DEFAULT.price_per_yuan,
+    queue: Annotated[float, typer.Option(min=0, help="days that one request in the queue is worth")] = DEFAULT.queue,
+    distance: Annotated[float, typer.Option(min=0, help="days that 100 km are worth")] = DEFAULT.distance_per_100km,
+    curve: Annotated[bool, typer.Option("--curve", help="also what fairness costs, from weight 0 on")] = False,
     plot: Annotated[Path | None, typer.Option(help="write an SVG plot to this file")] = None,
     as_json: common.JsonOption = False,
 ) -> None:
-    """Compare our routing rule with random, cheapest-first, nearest and the plain lent/borrowed ratio."""
-    outcomes = simulate.compare(requests=requests, libraries=libraries, seed=seed)
-    if plot is not None:
-        plot.write_text(simulation_report.svg(outcomes), encoding="utf-8")
-    if as_json:
-        console.print_json(simulation_report.to_json(outcomes))
+    """Compare our routing rule, under any policy, with random, cheapest, nearest and the plain lent/borrowed ratio."""
+    policy = replace(DEFAULT, fairness=fairness, price_per_yuan=price, queue=queue, distance_per_100km=distance)
+    seeds = range(seed, seed + years)
+    if history is None:
+        worlds = simulation_study.synthetic_worlds(requests=requests, libraries=libraries, seeds=seeds)
     else:
-        console.out.print(simulation_report.table(outcomes), markup=False, end="")
+        until = datetime.now(UTC)
+        with common.services() as services, services.database.read() as session:
+            worlds = replay.worlds(session, since=until - timedelta(days=history), until=until, seeds=seeds)
+    found = simulation_study.study(worlds, policy=policy)
+    points = simulation_study.curve(worlds, policy=policy) if curve else []
+    if plot is not None:
+        plot.write_text(simulation_report.svg(found, points), encoding="utf-8")
+    if as_json:
+        console.print_json(simulation_report.to_json(found, points))
+        return
+    parts = [simulation_report.table(found), simulation_report.differences(found)]
+    parts += [simulation_report.table(points)] if points else []
+    console.out.print("\n".join(parts), markup=False, end="", soft_wrap=True)
 
 
 def figures_command(
@@ -62,6 +87,8 @@ def figures_command(
         console.out.print(figures.to_csv(rows), markup=False, end="")
 
 
-def lifecycle_command() -> None:
+def lifecycle_command(
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="the whole document, with tables")] = False,
+) -> None:
     """Print the lifecycle of a request as a Mermaid state diagram."""
-    console.out.print(mermaid(), markup=False, end="")
+    console.out.print(markdown() if as_markdown else mermaid(), markup=False, end="", soft_wrap=True)

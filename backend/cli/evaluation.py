@@ -1,8 +1,7 @@
-"""``eval`` and ``bench``: figures on named data."""
+"""``eval``: figures on named data."""
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,13 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from backend.answer.evaluation import evaluate_answers, evaluate_refusal, read_asked
+from backend.answer.evaluation import (
+    claims_of,
+    evaluate_answers,
+    evaluate_refusal,
+    evaluate_verification,
+    read_asked,
+)
 from backend.cli import common, console
 from backend.composition import Services
 from backend.core.access import PUBLIC
-from backend.core.errors import InputError
 from backend.core.settings import load_settings
-from backend.search.bench import Phrases, bench_search
 from backend.search.evaluation import (
     compare,
     evaluate_retrieval,
@@ -39,7 +42,10 @@ def register(app: typer.Typer) -> None:
     group.command("answers")(answers_command)
     group.command("refusal")(refusal_command)
     app.add_typer(group, name="eval")
-    app.command("bench")(bench_command)
+
+
+CLAIMS = 400
+"""Questions (and sentences of what they find) that labelled claims are made of."""
 
 
 @contextmanager
@@ -88,10 +94,14 @@ def retrieval_command(
 
 
 def answers_command(passages: PassagesOption, questions: QuestionsOption, as_json: common.JsonOption = False) -> None:
-    """How often the first cited sentences hold a gold answer, and how long an answer takes."""
+    """How often the first cited sentences hold a gold answer, how long an answer takes, and which of the labelled
+    true and false claims made of the same texts verification lets pass."""
     asked = read_asked(questions)
+    public = frozenset({PUBLIC})
     with apart(passages) as services:
-        _figures(evaluate_answers(services.answerer, asked, frozenset({PUBLIC})), as_json=as_json)
+        figures = evaluate_answers(services.answerer, asked, public)
+        claims = claims_of(services.answerer, asked, public, limit=CLAIMS)
+        _figures({**figures, "verification": evaluate_verification(claims)}, as_json=as_json)
 
 
 def refusal_command(passages: PassagesOption, questions: QuestionsOption, as_json: common.JsonOption = False) -> None:
@@ -107,28 +117,3 @@ def _figures(figures: Mapping[str, Any], *, as_json: bool) -> None:
         return
     for name, value in figures.items():
         console.out.print(f"{name}: {value}", markup=False)
-
-
-def bench_command(
-    what: Annotated[str, typer.Argument(help="search")] = "search",
-    records: Annotated[int, typer.Option(min=100, max=2_000_000, help="made-up records")] = 10_000,
-    searches: Annotated[int, typer.Option(min=10, help="searches to time")] = 300,
-    as_json: common.JsonOption = False,
-) -> None:
-    """Build a synthetic catalogue, recombined from the words of the one loaded here, and time searches in it."""
-    if what != "search":
-        raise InputError(f"bench {what!r}: only search can be timed")
-    with common.services() as services, tempfile.TemporaryDirectory(prefix="lianwen-bench-") as directory:
-        loaded = services.catalogue.get(services.catalogue.ids(kind="catalogue")[:20_000]).values()
-        if len(loaded) < 100:
-            raise InputError("bench: load a catalogue first (lianwen demo --build-only), its words are recombined")
-        phrases = Phrases(
-            titles=[item.title for item in loaded],
-            creators=[name for item in loaded for name in item.creators[:1]],
-            subjects=[subject for item in loaded for subject in item.subjects[:2]],
-            publishers=[item.publisher for item in loaded if item.publisher],
-        )
-        report = bench_search(
-            Path(directory), phrases, services.embedder, records=records, searches=searches, progress=services.progress
-        )
-    _figures(dataclasses.asdict(report), as_json=as_json)

@@ -12,6 +12,8 @@ from backend.cli import common, console
 from backend.composition import Services
 from backend.core.errors import ConfigurationError, InputError
 from indexer.ingest import IngestOptions, IngestReport, ingest
+from indexer.sources.holding_rules import HoldingRules, load_rules
+from indexer.sources.table_columns import columns_from
 
 
 class KindChoice(StrEnum):
@@ -28,6 +30,7 @@ class FormatChoice(StrEnum):
     AUTO = "auto"
     MARC = "marc"
     MARCXML = "marcxml"
+    MRK = "mrk"
     OAI = "oai"
     SRU = "sru"
     CSV = "csv"
@@ -55,9 +58,22 @@ def ingest_command(
     format_: Annotated[FormatChoice, typer.Option("--format", help="their format")] = FormatChoice.AUTO,
     audience: Annotated[str, typer.Option(help="public, branch:CODE or staff")] = "public",
     complete: Annotated[bool, typer.Option(help="the input is the whole source: withdraw what is not in it")] = False,
+    holdings_rules: Annotated[
+        Path | None,
+        typer.Option(help="TOML file: which MARC fields hold the holdings, whose the library codes are"),
+    ] = None,
+    columns: Annotated[str, typer.Option(help="tables: 书名=title,条码号=barcode, or a file of such lines")] = "",
+    prefix: Annotated[str, typer.Option(help="OAI-PMH metadataPrefix or SRU recordSchema; the richest otherwise")] = "",
+    set_: Annotated[str, typer.Option("--set", help="OAI-PMH set")] = "",
+    from_: Annotated[str, typer.Option("--from", help="OAI-PMH: changed since this day; the last run otherwise")] = "",
+    until: Annotated[str, typer.Option(help="OAI-PMH: changed until this day")] = "",
+    query: Annotated[str, typer.Option(help="SRU: the CQL query")] = "",
+    full: Annotated[bool, typer.Option(help="OAI-PMH: harvest from the beginning again")] = False,
+    allow_private: Annotated[bool, typer.Option(help="let addresses in this server's own network be read")] = False,
     as_json: common.JsonOption = False,
 ) -> None:
     """Load records or documents and make them searchable."""
+    asked = {"metadataPrefix": prefix, "set": set_, "from": from_, "until": until, "query": query}
     with common.services() as services:
         options = IngestOptions(
             collection=collection,
@@ -66,6 +82,12 @@ def ingest_command(
             format=format_.value,
             audience=_audience(services, audience),
             complete=complete,
+            rules=_rules(holdings_rules, services.settings.data_dir),
+            columns=columns_from(columns) if columns else None,
+            reading={name: value for name, value in asked.items() if value},
+            full=full,
+            allow_private=allow_private,
+            networks=services.source_networks,
         )
         report = ingest(services.catalogue, inputs, options, progress=services.progress)
         services.build_index()
@@ -75,6 +97,14 @@ def ingest_command(
         _print_report(report)
     if report.read and not report.loaded:
         raise InputError(f"nothing could be loaded: {report.skipped_count} of {report.read} were skipped")
+
+
+def _rules(given: Path | None, data_dir: Path) -> HoldingRules | None:
+    """The rule file that was named, or the one in the data directory, or none."""
+    if given is not None:
+        return load_rules(given)
+    default = data_dir / "holdings.toml"
+    return load_rules(default) if default.is_file() else None
 
 
 def _audience(services: Services, audience: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import OperationalError
 
-from backend.cli import branches, consortium, delivery, evaluation, index, operations, questions
+from backend.cli import bench, branches, catalogue, consortium, delivery, evaluation, index, operations, questions
 from backend.core.errors import LianwenError
 from indexer.build import BuildFailed
 from indexer.catalogue import CollectionMismatchError, SourceBusyError
@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (index, questions, operations, evaluation, consortium, branches, delivery):
+for part in (index, catalogue, questions, operations, evaluation, bench, consortium, branches, delivery):
     part.register(app)
 
 

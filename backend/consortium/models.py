@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import JSON, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.core.accounts import AccountColumns, SessionColumns
 from backend.core.db import Base, UtcDateTime
 
 
@@ -59,32 +60,34 @@ class AgreementRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class StaffRow(Base):
+class StaffRow(AccountColumns, Base):
     """A librarian's account. ``member`` None: the consortium office."""
 
     __tablename__ = "consortium_staff"
 
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    username: Mapped[str] = mapped_column(String(80), unique=True)
     name: Mapped[str] = mapped_column(String(120))
     role: Mapped[str] = mapped_column(String(16))
     member: Mapped[str | None] = mapped_column(ForeignKey("consortium_member.code"))
-    password_hash: Mapped[str] = mapped_column(String(200))
-    active: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class StaffSessionRow(Base):
-    """A console session; the cookie's secret is kept only as a hash."""
+class StaffSessionRow(SessionColumns, Base):
+    """A console session."""
 
     __tablename__ = "consortium_staff_session"
 
-    secret_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     staff_id: Mapped[str] = mapped_column(ForeignKey("consortium_staff.id", ondelete="CASCADE"), index=True)
-    csrf: Mapped[str] = mapped_column(String(64))
+
+
+class OutsideSupplierRow(Base):
+    """A supplier outside the consortium that is asked by e-mail."""
+
+    __tablename__ = "consortium_outside_supplier"
+
+    code: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(320))
+    active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class PeerRow(Base):

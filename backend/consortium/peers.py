@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
@@ -59,11 +60,13 @@ def add_peer(
 
 
 def list_peers(session: Session) -> list[Peer]:
-    return store.peers(session)
+    """The peers as people may see them: without the token we show them."""
+    return [replace(peer, outgoing_token="") for peer in store.peers(session)]
 
 
 def peer_of_token(session: Session, token: str) -> Peer | None:
-    """The active peer that owns this Bearer token."""
+    """The active peer that owns this Bearer token. Compared as SHA-256, which is all that is stored: how long the
+    look-up takes says nothing of a token."""
     return store.peer_by_token_hash(session, token_digest(token))
 
 

@@ -1,13 +1,6 @@
-"""Staff accounts and their console sessions.
-
-Passwords are kept as argon2id hashes and never logged. A session is a random secret in a signed cookie, of which the
-database keeps the hash: signing out, a changed password or a closed account ends it on the server.
-"""
+"""Librarians' accounts and their console sessions (:mod:`backend.core.accounts` says how both are kept)."""
 
 from __future__ import annotations
-
-import secrets
-from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -16,14 +9,12 @@ from backend.consortium.members import get_member
 from backend.consortium.models import StaffRow, StaffSessionRow
 from backend.consortium.values import StaffAccount
 from backend.core.access import Role, Staff
+from backend.core.accounts import SignIn
 from backend.core.db import Database, now
-from backend.core.errors import Conflict, InputError, Unauthenticated
+from backend.core.errors import Conflict, InputError
 from backend.core.http import StaffSession
 from backend.core.ids import new_id
-from backend.core.passwords import check_password, clean_username, hash_password, secret_digest, verify_password
-from backend.core.tokens import SignedCookie
-
-"""Checked when the account does not exist, so that both refusals take the same time."""
+from backend.core.passwords import check_password, clean_username, hash_password
 
 
 def add_staff(
@@ -41,7 +32,7 @@ def add_staff(
         raise InputError("a librarian belongs to a member: name it")
     if member:
         get_member(session, member)
-    if store.staff_by_username(session, username):
+    if store.STAFF.by_username(session, username):
         raise Conflict(f"there is already an account {username}")
     row = StaffRow(
         id=new_id("s_"),
@@ -59,65 +50,29 @@ def add_staff(
 
 
 def set_password(session: Session, username: str, password: str) -> None:
-    """Change a password; every session of the account ends."""
-    check_password(password)
-    row = store.staff_by_username(session, clean_username(username))
-    if row is None:
+    """Change a password; every session of the account ends.
+
+    :raises InputError: when there is no such account, or the password is too short.
+    """
+    if not store.STAFF.set_password(session, username, password):
         raise InputError(f"there is no account {username[:80]}")
-    row.password_hash = hash_password(password)
-    store.revoke_sessions_of(session, row.id, now())
 
 
 def list_staff(session: Session) -> list[StaffAccount]:
     return store.staff_accounts(session)
 
 
-class StaffSessions:
+class StaffSessions(SignIn[StaffRow, StaffSessionRow]):
     """Signs librarians in and out, and tells whose a cookie is (the port ``backend.core.http.StaffDirectory``)."""
 
     def __init__(self, database: Database, *, key: str, ttl: int) -> None:
-        self._database = database
-        self._cookie = SignedCookie(key, purpose="staff", ttl=ttl)
-        self.ttl = ttl
-
-    def sign_in(self, username: str, password: str) -> str:
-        """The cookie of a new session.
-
-        :raises Unauthenticated: for a wrong name or password (which of the two is not told).
-        """
-        with self._database.read() as session:
-            row = store.staff_by_username(session, username.strip().lower()[:80])
-        verified = verify_password(row.password_hash if row else None, password)
-        if row is None or not row.active or not verified:
-            raise Unauthenticated("用户名或密码不正确。")
-        secret, moment = secrets.token_urlsafe(32), now()
-        with self._database.begin() as session:
-            store.forget_ended_sessions(session, moment - timedelta(days=30))
-            session.add(
-                StaffSessionRow(
-                    secret_hash=secret_digest(secret),
-                    staff_id=row.id,
-                    csrf=secrets.token_urlsafe(24),
-                    created_at=moment,
-                    expires_at=moment + timedelta(seconds=self.ttl),
-                )
-            )
-        return self._cookie.write(secret)
+        super().__init__(database, store.STAFF, key=key, purpose="staff", ttl=ttl)
 
     def session(self, cookie: str) -> StaffSession | None:
-        secret = self._cookie.read(cookie)
-        if not isinstance(secret, str):
-            return None
-        with self._database.read() as session:
-            found = store.live_session(session, secret_digest(secret), now())
+        """Whose cookie this is; None when it is forged, too old or signed out."""
+        found = self.signed_in(cookie)
         if found is None:
             return None
         row, owner = found
         staff = Staff(id=owner.id, username=owner.username, name=owner.name, role=Role(owner.role), member=owner.member)
         return StaffSession(staff, row.csrf)
-
-    def sign_out(self, cookie: str) -> None:
-        secret = self._cookie.read(cookie)
-        if isinstance(secret, str):
-            with self._database.begin() as session:
-                store.revoke_session(session, secret_digest(secret), now())

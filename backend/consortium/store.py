@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from backend.consortium.models import AgreementRow, MemberRow, OriginRow, PeerRow, StaffRow, StaffSessionRow
-from backend.consortium.values import Agreement, Member, Peer, StaffAccount
+from backend.consortium.models import (
+    AgreementRow,
+    MemberRow,
+    OriginRow,
+    OutsideSupplierRow,
+    PeerRow,
+    StaffRow,
+    StaffSessionRow,
+)
+from backend.consortium.values import Agreement, Member, OutsideSupplier, Peer, StaffAccount
 from backend.core.access import Role
+from backend.core.accounts import Accounts
+
+STAFF = Accounts(StaffRow, StaffSessionRow, StaffSessionRow.staff_id)
 
 
 def member_row(session: Session, code: str) -> MemberRow | None:
@@ -53,52 +63,18 @@ def agreements(session: Session, *, requester: str | None = None) -> list[Agreem
     return [_agreement(row) for row in session.scalars(query)]
 
 
-def staff_by_username(session: Session, username: str) -> StaffRow | None:
-    return session.scalar(select(StaffRow).where(StaffRow.username == username))
-
-
 def staff_accounts(session: Session) -> list[StaffAccount]:
     return [account(row) for row in session.scalars(select(StaffRow).order_by(StaffRow.username))]
 
 
-def live_session(session: Session, secret_hash: str, moment: datetime) -> tuple[StaffSessionRow, StaffRow] | None:
-    """The session of that secret and its active account, unless it is revoked or over."""
-    query = (
-        select(StaffSessionRow, StaffRow)
-        .join(StaffRow, StaffRow.id == StaffSessionRow.staff_id)
-        .where(
-            StaffSessionRow.secret_hash == secret_hash,
-            StaffSessionRow.revoked_at.is_(None),
-            StaffSessionRow.expires_at > moment,
-            StaffRow.active,
-        )
-    )
-    found = session.execute(query).one_or_none()
-    return (found[0], found[1]) if found else None
-
-
-def revoke_session(session: Session, secret_hash: str, moment: datetime) -> None:
-    session.execute(
-        update(StaffSessionRow)
-        .where(StaffSessionRow.secret_hash == secret_hash, StaffSessionRow.revoked_at.is_(None))
-        .values(revoked_at=moment)
-    )
-
-
-def revoke_sessions_of(session: Session, staff_id: str, moment: datetime) -> None:
-    session.execute(
-        update(StaffSessionRow)
-        .where(StaffSessionRow.staff_id == staff_id, StaffSessionRow.revoked_at.is_(None))
-        .values(revoked_at=moment)
-    )
-
-
-def forget_ended_sessions(session: Session, before: datetime) -> None:
-    session.execute(delete(StaffSessionRow).where(StaffSessionRow.expires_at < before))
-
-
 def peers(session: Session) -> list[Peer]:
     return [_peer(row) for row in session.scalars(select(PeerRow).order_by(PeerRow.symbol))]
+
+
+def outside_suppliers(session: Session) -> list[OutsideSupplier]:
+    """All of them, by code."""
+    rows = session.scalars(select(OutsideSupplierRow).order_by(OutsideSupplierRow.code))
+    return [OutsideSupplier(code=row.code, name=row.name, email=row.email, active=row.active) for row in rows]
 
 
 def peer_row(session: Session, symbol: str) -> PeerRow | None:

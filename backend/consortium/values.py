@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
@@ -70,12 +70,22 @@ class StaffAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideSupplier:
+    """A supplier outside the consortium that is asked by e-mail."""
+
+    code: str
+    name: str
+    email: str
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Another ISO 18626 system. ``outgoing_token`` is the Bearer token we show it."""
+    """Another ISO 18626 system. ``outgoing_token`` is the Bearer token we show it (never printed)."""
 
     symbol: str
     url: str
     name: str = ""
     version: str = "1.2"
-    outgoing_token: str = ""
+    outgoing_token: str = field(default="", repr=False)
     active: bool = True

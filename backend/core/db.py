@@ -6,7 +6,7 @@ half-way (https://www.sqlite.org/isolation.html); readers never wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -84,6 +84,15 @@ class Database:
         """A reading transaction: never waits for a writer on SQLite, never commits."""
         with self._reading() as session:
             yield session
+
+    def after_commit(self, tell: Callable[[Session], None]) -> None:
+        """Call ``tell`` with each session whose writing transaction was committed."""
+
+        def committed(session: Session) -> None:
+            if not session.in_nested_transaction():  # SQLAlchemy calls this for savepoints too
+                tell(session)
+
+        event.listen(self._sessions, "after_commit", committed)
 
     def ping(self) -> None:
         """Raise when the database does not answer."""

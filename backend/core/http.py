@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
+from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -140,6 +141,23 @@ async def check_csrf(request: Request) -> None:
         given = str((await request.form()).get(CSRF_FIELD, ""))
     if not hmac.compare_digest(given.encode(), session.csrf.encode()):
         raise Forbidden("页面已失效，请刷新后重试。", detail={"reason": "csrf"})
+
+
+def check_same_site(request: Request) -> None:
+    """A login form sent from another site would sign the visitor in as somebody else.
+
+    :raises Forbidden: when the browser says that it comes from there.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("请在本站的登录页登录。", detail={"reason": "cross_site"})
+
+
+def own_page(path: str, *, under: str) -> str | None:
+    """``path`` when it is a page of ours below ``under``, and not its login or logout; None for anything else."""
+    parts = urlsplit(path)
+    ours = not parts.scheme and not parts.netloc and "\\" not in path
+    inside = parts.path == under or parts.path.startswith(f"{under}/")
+    return path if ours and inside and not parts.path.startswith(f"{under}/log") else None
 
 
 def limited(kind: str, rate: Rate) -> Any:

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         default=SecretStr(""), description="signs tokens; empty: made once in the data directory"
     )
+    routing_fairness: float = Field(
+        default=20.0, ge=0, description="days of waiting that a full imbalance of lent and borrowed is worth"
+    )
     rate_limit: Literal["on", "off"] = Field(default="on", description="off only for benchmarks")
     embedding_model: str = Field(
         default="packaged", description="packaged, or a sentence-transformers directory or name"
@@ -39,9 +42,20 @@ class Settings(BaseSettings):
     chat_base_url: str = Field(default="", description="base URL of an OpenAI-compatible endpoint")
     chat_api_key: SecretStr = Field(default=SecretStr(""), description="key of that endpoint")
     chat_fallback_model: str = Field(default="", description="second model, tried when the first fails")
+    chat_fallback_base_url: str = Field(default="", description="its base URL; empty: that of the first model")
+    chat_fallback_api_key: SecretStr = Field(default=SecretStr(""), description="its key; empty: that of the first")
     chat_timeout: float = Field(default=30.0, gt=0, description="seconds a model may take for a whole answer")
     chat_first_token_timeout: float = Field(default=8.0, gt=0, description="seconds until the first token")
+    chat_stall_timeout: float = Field(default=6.0, gt=0, description="seconds of silence in mid-answer")
+    chat_prompt_tokens: int = Field(
+        default=6_000, ge=1_000, description="tokens of a prompt at most; evidence is cut to fit"
+    )
+    chat_max_tokens: int = Field(default=1_024, ge=64, description="tokens that a model may write")
+    answer_cache: int = Field(default=2_000, ge=0, description="answers remembered; 0: every question anew")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is believed")
+    source_networks: str = Field(
+        default="", description="networks of one's own that sources may be fetched from, such as 10.0.0.0/8"
+    )
     public_url: str = Field(default="http://127.0.0.1:8000", description="how readers reach this service")
     visitor_ttl: int = Field(default=3600, gt=0, description="seconds a visitor token lives")
     session_ttl: int = Field(default=12 * 3600, gt=0, description="seconds a librarian's console session lives")

@@ -22,7 +22,7 @@ TURNAROUND_WINDOW = timedelta(days=180)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What routing knows of the consortium today. ``balance`` and ``activity`` per member, over the rolling year;
-    ``volume``: this month's supplies to the requester by (supplier, service)."""
+    ``volume``: this month's supplies to the requester, and what it waits for, by (supplier, service)."""
 
     members: Mapping[str, Member]
     agreements: Sequence[Agreement]
@@ -43,17 +43,17 @@ class Option:
 
 
 def gather(session: Session, requester: str, suppliers: Sequence[str], *, moment: datetime) -> Facts:
-    """Read the facts for one request."""
+    """Read the facts for one request; balances and turnarounds are those of ``suppliers`` only."""
     members = {member.code: member for member in consortium.members(session)}
     balance: dict[str, int] = {code: -member.goal for code, member in members.items()}
     activity: dict[str, int] = {}
-    for borrower, lender, count in store.supply_totals(session, moment - WINDOW):
+    for borrower, lender, count in store.supply_totals(session, moment - WINDOW, suppliers):
         balance[lender] = balance.get(lender, 0) + count
         balance[borrower] = balance.get(borrower, 0) - count
         for code in (borrower, lender):
             activity[code] = activity.get(code, 0) + count
     days: dict[str, list[float]] = {}
-    for supplier, taken in store.supply_days(session, moment - TURNAROUND_WINDOW):
+    for supplier, taken in store.supply_days(session, moment - TURNAROUND_WINDOW, suppliers):
         days.setdefault(supplier, []).append(taken)
     month = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return Facts(
@@ -64,7 +64,7 @@ def gather(session: Session, requester: str, suppliers: Sequence[str], *, moment
         activity=activity,
         turnaround={supplier: statistics.median(taken) for supplier, taken in days.items() if len(taken) >= 3},
         queue=store.queues(session, suppliers),
-        volume=store.asked_since(session, requester, month),
+        volume=store.volume_since(session, requester, month),
     )
 
 

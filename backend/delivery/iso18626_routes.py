@@ -8,8 +8,8 @@ from fastapi.responses import Response
 
 from backend.consortium.peers import peer_of_token
 from backend.consortium.values import Peer
-from backend.core.errors import Unauthenticated
-from backend.delivery.iso18626_receive import Exchange
+from backend.core.errors import TooLarge, Unauthenticated
+from backend.delivery.iso18626_receive import Exchange, too_large
 from backend.delivery.iso18626_write import confirm
 
 
@@ -24,7 +24,10 @@ def router(exchange: Exchange) -> APIRouter:
         peer = await run_in_threadpool(_peer, exchange, token.strip()) if scheme.lower() == "bearer" else None
         if peer is None:
             raise Unauthenticated("未知的 ISO 18626 对端：令牌缺失或无效。")
-        body = await request.body()
+        try:
+            body = await request.body()
+        except TooLarge as error:
+            return Response(confirm(too_large(int((error.detail or {}).get("limit", 0)))), media_type="application/xml")
         confirmation = await run_in_threadpool(exchange.receive, body, peer)
         return Response(confirm(confirmation), media_type="application/xml")
 

@@ -1,13 +1,14 @@
 """Tells peers what happened: each change of a request becomes the message that the standard has for it, in order.
 
-Sending is a leased step: at least once, and what arrives twice changes nothing at the other side.
+Sending is a leased step: at least once, in the order of the history, and a retry is the same message byte for byte
+(everything in it was written down with the change), so that the other side can recognise it.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any, Protocol
 
 import httpx
@@ -17,17 +18,16 @@ from sqlalchemy.orm import Session
 from backend.consortium import store as consortium
 from backend.consortium.values import Peer
 from backend.core.db import Database, now
-from backend.core.errors import Conflict
-from backend.core.jobs import Job, RetryLater
-from backend.delivery import iso18626_store, requests, store
+from backend.core.jobs import WORRYING, Job, RetryLater
+from backend.delivery import iso18626_store, moves, requests, store
 from backend.delivery.iso18626_read import Node, parse
-from backend.delivery.iso18626_receive import peer_request_id
+from backend.delivery.iso18626_reply import STATUS_OF, round_id, status_in
 from backend.delivery.iso18626_values import ONLY_2021, Agency, Bibliographic, Message, Refused
 from backend.delivery.iso18626_write import write
-from backend.delivery.lifecycle import State
+from backend.delivery.lifecycle import Side, State, allowed
 from backend.delivery.models import HistoryRow, RequestRow
 from backend.delivery.rules import Rules
-from backend.delivery.values import Actor
+from backend.delivery.values import TIMER, Actor
 
 log = logging.getLogger(__name__)
 
@@ -53,33 +53,17 @@ TO_REQUESTER: dict[str, tuple[str, str, bool | None]] = {
 TO_SUPPLIER = {
     "cancel": "Cancel",
     "ask_cancel": "Cancel",
+    "lapse": "Cancel",
     "receive": "Received",
     "confirm": "Received",
     "ask_renewal": "Renew",
     "return": "ShippedReturn",
     "lose": "Lost",
+    "ask_status": "StatusRequest",
+    "message": "Notification",
+    "report_problem": "Notification",
 }
 LEAVING = frozenset({"expire", "skip", "reroute", "refuse_conditions"})
-
-STATUS_OF = {
-    State.REVIEW: "RequestReceived",
-    State.REQUESTED: "ExpectToSupply",
-    State.CONDITIONAL: "RetryPossible",
-    State.RETRY_OFFERED: "RetryPossible",
-    State.WILL_SUPPLY: "WillSupply",
-    State.CANCEL_ASKED: "WillSupply",
-    State.SHIPPED: "Loaned",
-    State.RECEIVED: "Loaned",
-    State.RENEWAL_ASKED: "Loaned",
-    State.RETURNED: "Loaned",
-    State.OVERDUE: "Overdue",
-    State.RECALLED: "Recalled",
-    State.DELIVERED: "CopyCompleted",
-    State.CANCELLED: "Cancelled",
-    State.UNFILLED: "Unfilled",
-    State.LOST: "CompletedWithoutReturn",
-}
-"""How a state reads to the requester; a completed request depends on its service."""
 
 
 class Transport(Protocol):
@@ -114,33 +98,40 @@ class Sender:
         if "reply" in job.payload:
             self._reply(job)
             return
-        history_id = int(job.payload["history_id"])
+        number, history_id = str(job.payload["number"]), int(job.payload["history_id"])
         with self.database.read() as session:
-            row = store.request(session, str(job.payload["number"]))
-            entries = store.history(session, row.number) if row else []
-            entry = next((entry for entry in entries if entry.id == history_id), None)
-            if row is None or entry is None:
-                return
-            due = [(peer, message) for peer, message in self._due(session, row, entry)]
-            self._keep_order(session, row, entries, history_id, {peer.symbol for peer, _ in due})
-        for peer, message in due:
-            self._send(row.number, history_id, peer, message)
+            row = store.request(session, number)
+            entries = store.history(session, number) if row else []
+            due = [
+                (entry.id, peer, message)
+                for entry in entries
+                if row is not None and entry.id <= history_id
+                for peer, message in self._due(session, row, entry)
+            ]
+        for entry_id, peer, message in due:
+            try:
+                self._send(number, entry_id, peer, message)
+            except RetryLater as reason:
+                if job.attempts == WORRYING and entry_id == history_id:  # an earlier change worries for itself
+                    self._worry(number, peer, message, str(reason))
+                raise
+
+    def _worry(self, number: str, peer: Peer, message: Message, reason: str) -> None:
+        """A peer that cannot be reached for an hour: whoever depends on it is told (it is tried on all the same)."""
+        with self.database.begin() as session:
+            row = store.request(session, number)
+            if row is not None:
+                text = f"发往{peer.name or peer.symbol}的消息一直未能送达，仍在重试：{reason}"[:900]
+                moves.overhear(session, row, TIMER, text, side=_heard_from(message))
 
     def _due(self, session: Session, row: RequestRow, entry: HistoryRow) -> list[tuple[Peer, Message]]:
-        """The messages of one change that are not yet delivered."""
+        """The messages of one change that are not yet delivered. Earlier ones go first, whichever job comes first."""
         found = []
         for party, message in messages(row, entry, entry.detail.get("former_supplier", "")):
             peer = consortium.peer(session, party.removeprefix("peer:"))
             if peer is not None and not iso18626_store.sent(session, entry.id, peer.symbol):
                 found.append((peer, self._addressed(message, peer)))
         return found
-
-    def _keep_order(
-        self, session: Session, row: RequestRow, entries: list[HistoryRow], history_id: int, symbols: set[str]
-    ) -> None:
-        for earlier in (entry for entry in entries if entry.id < history_id):
-            if any(peer.symbol in symbols for peer, _ in self._due(session, row, earlier)):
-                raise RetryLater("an earlier message is still on its way")
 
     def _addressed(self, message: Message, peer: Peer) -> Message:
         us, them = Agency.of_symbol(self.own_symbol), Agency.of_symbol(peer.symbol)
@@ -154,19 +145,22 @@ class Sender:
     def _send(self, number: str, history_id: int, peer: Peer, message: Message) -> None:
         fault = refusal(self.transport(peer, write(message)))
         with self.database.begin() as session:
-            iso18626_store.mark_sent(session, history_id, peer.symbol, now())
-            if fault and message.kind == "request":
-                self._pass_on(session, number, peer, fault)
-        if fault:
-            log.warning("%s refused a %s about %s: %s", peer.symbol, message.kind, number, fault)
+            if not iso18626_store.mark_sent(session, history_id, peer.symbol, now()):
+                return
+            if fault:
+                log.warning("%s refused a %s about %s: %s", peer.symbol, message.kind, number, fault)
+                self._refused(session, number, peer, message, fault)
 
-    def _pass_on(self, session: Session, number: str, peer: Peer, fault: str) -> None:
-        """A peer that does not take the request is as one that cannot supply."""
+    def _refused(self, session: Session, number: str, peer: Peer, message: Message, fault: str) -> None:
+        """A peer that refuses the request is as one that cannot supply; any other refusal a librarian must see."""
         actor = Actor(side="peer", key=f"peer:{peer.symbol}", name=peer.name or peer.symbol)
-        try:
+        row = store.request(session, number)
+        if row is None:
+            return
+        if message.kind == "request" and row.supplier == actor.key and "decline" in _open_to(row):
             requests.move(session, number, "decline", actor=actor, rules=self.rules, reason=fault[:900])
-        except Conflict:
-            log.info("%s moved on before %s refused it", number, peer.symbol)
+            return
+        moves.overhear(session, row, actor, f"对方系统拒收：{fault}"[:900], side=_heard_from(message))
 
     def _reply(self, job: Job) -> None:
         """Answer a question about the request as it stands."""
@@ -175,7 +169,9 @@ class Sender:
             peer = consortium.peer(session, str(job.payload["peer"]).removeprefix("peer:"))
         if row is None or peer is None:
             return
-        message = _told(row, now(), str(job.payload["reply"]), status(row), job.payload.get("answer"))
+        asked = job.payload
+        at = datetime.fromisoformat(str(asked["at"]))
+        message = _told(row, dict(asked), at, str(asked["reply"]), str(asked["status"]), asked.get("answer"))
         refused = refusal(self.transport(peer, write(self._addressed(message, peer))))
         if refused:
             log.warning("%s refused an answer about %s: %s", peer.symbol, row.number, refused)
@@ -187,13 +183,15 @@ def messages(row: RequestRow, entry: HistoryRow, former: str) -> list[tuple[str,
     if former.startswith("peer:") and former != entry.actor_key and entry.action in LEAVING:
         found.append((former, _acted(row, entry, "Cancel")))
     supplier = entry.supplier or ""
-    if supplier.startswith("peer:") and supplier != entry.actor_key:
-        if entry.to_state == State.REQUESTED:
+    if supplier.startswith("peer:") and supplier != entry.actor_key and entry.side != Side.SUPPLIER:
+        if entry.action in TO_SUPPLIER:
+            found.append((supplier, _acted(row, entry, TO_SUPPLIER[entry.action])))
+        elif entry.to_state == State.REQUESTED:
             found.append((supplier, _asked(row, entry, "Retry" if entry.action == "retry" else "New")))
         elif entry.action == "accept_conditions":
             found.append((supplier, _asked(row, entry, "Retry")))
-        elif entry.action in TO_SUPPLIER:
-            found.append((supplier, _acted(row, entry, TO_SUPPLIER[entry.action])))
+    elif supplier.startswith("peer:") and supplier != entry.actor_key and entry.to_state == State.REQUESTED:
+        found.append((supplier, _asked(row, entry, "New")))  # another supplier declined: now it is this one's turn
     if row.requester.startswith("peer:") and row.peer_request_id is not None:
         told = _for_requester(row, entry)
         if told is not None:
@@ -202,46 +200,57 @@ def messages(row: RequestRow, entry: HistoryRow, former: str) -> list[tuple[str,
 
 
 def _for_requester(row: RequestRow, entry: HistoryRow) -> Message | None:
+    def told(reason: str, state: str, answer: bool | None, note: str = "") -> Message:
+        return _told(row, entry.detail, entry.at, reason, state, answer, note)
+
+    now_state = status_in(State(entry.to_state), row.service)
+    if entry.action == "message":
+        return None if entry.side == Side.REQUESTER else told("Notification", now_state, None, entry.reason)
     if entry.to_state == State.UNFILLED:
         reason = "RequestResponse" if entry.action == "place" else "StatusChange"
-        told = _told(row, entry.at, reason, "Unfilled", None, entry.reason)
-        return replace(told, reason_unfilled="NotAvailableForILL")
+        why = "NotHeld" if row.item_id is None else "NotAvailableForILL"
+        return replace(told(reason, "Unfilled", None, entry.reason), reason_unfilled=why)
     if entry.action == "place":
-        return _told(row, entry.at, "RequestResponse", STATUS_OF[State(entry.to_state)], None)
+        return told("RequestResponse", STATUS_OF[State(entry.to_state)], None)
     if entry.action not in TO_REQUESTER or (entry.actor_key == row.requester and entry.action != "cancel"):
         return None
     reason, state, answer = TO_REQUESTER[entry.action]
-    told = _told(row, entry.at, reason, state, answer, entry.reason)
+    if entry.from_state == State.CANCEL_ASKED and entry.action in ("ship", "deliver"):
+        reason, answer = "CancelResponse", False
+    message = told(reason, state, answer, entry.reason)
     if entry.action == "offer_conditions":
-        return replace(told, reason_retry="LoanCondition")
+        return replace(message, reason_retry="LoanCondition")
     if entry.action == "offer_retry":
-        return replace(told, reason_retry="NotCurrentAvailableForILL")
-    return replace(told, sent=entry.at) if entry.action in ("ship", "deliver") else told
-
-
-def status(row: RequestRow) -> str:
-    if row.state == State.COMPLETED:
-        return "LoanCompleted" if row.service == "loan" else "CopyCompleted"
-    return STATUS_OF[State(row.state)]
+        return replace(message, reason_retry="NotCurrentAvailableForILL")
+    return replace(message, sent=entry.at) if entry.action in ("ship", "deliver") else message
 
 
 _SOMEONE = Agency(value="-")
 
 
-def _told(row: RequestRow, at: datetime, reason: str, state: str, answer: Any, note: str = "") -> Message:
-    due = datetime.combine(row.due, time(23, 59, 59), tzinfo=UTC) if row.due else None
+def _told(
+    row: RequestRow,
+    snapshot: dict[str, Any],
+    at: datetime,
+    reason: str,
+    state: str,
+    answer: bool | None,
+    note: str = "",
+) -> Message:
+    """``snapshot``: what was true at that moment (:func:`backend.delivery.moves.record` writes it down)."""
+    due = snapshot.get("due")
     return Message(
         kind="supplyingAgencyMessage",
         supplier=_SOMEONE,
         requester=_SOMEONE,
         timestamp=at,
-        request_id=row.peer_request_id or "",
+        request_id=str(snapshot.get("peer_request_id") or row.peer_request_id or ""),
         supplier_request_id=row.number,
         reason=reason,
         status=state,
         answer=answer,
         note=note,
-        due=due,
+        due=datetime.combine(date.fromisoformat(due), time(23, 59, 59), tzinfo=UTC) if due else None,
         last_change=at,
     )
 
@@ -252,10 +261,15 @@ def _acted(row: RequestRow, entry: HistoryRow, action: str) -> Message:
         supplier=_SOMEONE,
         requester=_SOMEONE,
         timestamp=entry.at,
-        request_id=peer_request_id(row),
+        request_id=_our_id(row, entry),
         action=action,
         note=entry.reason,
     )
+
+
+def _our_id(row: RequestRow, entry: HistoryRow) -> str:
+    """Our id of the request when this change was made: each round has its own."""
+    return round_id(row.number, int(entry.detail.get("round", row.rota_round)))
 
 
 def _asked(row: RequestRow, entry: HistoryRow, kind: str) -> Message:
@@ -274,14 +288,24 @@ def _asked(row: RequestRow, entry: HistoryRow, kind: str) -> Message:
         supplier=_SOMEONE,
         requester=_SOMEONE,
         timestamp=entry.at,
-        request_id=peer_request_id(row),
-        previous_request_id=peer_request_id(row) if kind == "Retry" else "",
+        request_id=_our_id(row, entry),
+        previous_request_id=_our_id(row, entry) if kind == "Retry" else "",
         request_type=kind,
         service="Copy" if row.service == "copy" else "Loan",
         item=wanted,
         needed_by=datetime.combine(row.needed_by, time(23, 59, 59), tzinfo=UTC) if row.needed_by else None,
+        deliver_to=row.pickup,
         note=row.note,
     )
+
+
+def _heard_from(message: Message) -> Side:
+    """On whose side the peer stands that a message of ours goes to."""
+    return Side.REQUESTER if message.kind == "supplyingAgencyMessage" else Side.SUPPLIER
+
+
+def _open_to(row: RequestRow) -> set[str]:
+    return {one.name for one in allowed(State(row.state), [Side.SUPPLIER], service=row.service)}
 
 
 def refusal(body: bytes) -> str:

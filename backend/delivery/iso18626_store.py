@@ -34,7 +34,11 @@ def sent(session: Session, history_id: int, peer: str) -> bool:
     return session.get(IllSentRow, (history_id, peer)) is not None
 
 
-def mark_sent(session: Session, history_id: int, peer: str, moment: datetime) -> None:
-    if not sent(session, history_id, peer):
-        session.add(IllSentRow(history_id=history_id, peer=peer, sent_at=moment))
-        session.flush()
+def mark_sent(session: Session, history_id: int, peer: str, moment: datetime) -> bool:
+    """Note a confirmed message; False when another worker did so before."""
+    try:
+        with session.begin_nested():
+            session.add(IllSentRow(history_id=history_id, peer=peer, sent_at=moment))
+    except IntegrityError:
+        return False
+    return True

@@ -59,10 +59,14 @@ class Agency:
         return cls(type=kind, value=value) if value else cls(value=symbol)
 
     def is_symbol(self, symbol: str) -> bool:
-        """Does a configured symbol (with or without type) name this agency?"""
-        kind, _, value = symbol.casefold().partition(":")
-        mine = self.value.casefold()
-        return bool(mine) and (mine == symbol.casefold() or (value == mine and kind == self.type.casefold()))
+        """Does a configured symbol (with or without type) name this agency? The value may repeat its type.
+
+        >>> Agency(value="ISIL:CN-1").is_symbol("CN-1"), Agency(type="DNUCNI", value="CN-1").is_symbol("ISIL:CN-1")
+        (True, False)
+        """
+        kind, mine, wanted = self.type.casefold(), self.value.casefold(), symbol.casefold()
+        bare = mine.removeprefix(f"{kind}:")
+        return bool(bare) and wanted in (mine, bare, f"{kind}:{bare}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +127,9 @@ class Message:
     service: str = "Loan"
     item: Bibliographic | None = None
     needed_by: datetime | None = None
+    subtypes: tuple[str, ...] = ()
+    deliver_to: str = ""
+    requester_name: str = ""
     # supplyingAgencyMessage
     reason: str = ""
     status: str = ""
@@ -159,13 +166,15 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What can be said of a message before it is understood: enough to confirm it."""
+    """What can be said of a message before it is understood: enough to confirm it. ``timestamp_text``: as the sender
+    wrote it, where that is a valid xs:dateTime; a confirmation repeats it so that the sender finds its message."""
 
     kind: Kind = "request"
     version: Version = "1.2"
     supplier: Agency | None = None
     requester: Agency | None = None
     timestamp: datetime | None = None
+    timestamp_text: str = ""
     request_id: str = ""
     multiple_item_id: str = ""
     action: str = ""

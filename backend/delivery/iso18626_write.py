@@ -41,7 +41,7 @@ def confirm(confirmation: Confirmation) -> bytes:
         _agency(header, "supplyingAgencyId", found.supplier)
     if found.requester:
         _agency(header, "requestingAgencyId", found.requester)
-    _add(header, "timestamp", stamp(found.timestamp or confirmation.received))
+    _add(header, "timestamp", found.timestamp_text or stamp(found.timestamp or confirmation.received))
     if found.request_id:
         _add(header, "requestingAgencyRequestId", found.request_id)
     if found.multiple_item_id and found.version == "1.2":
@@ -90,6 +90,11 @@ def _request(body: etree._Element, message: Message) -> None:
     if message.needed_by:
         _add(service, "needBeforeDate", stamp(message.needed_by))
     _some(service, note=message.note)
+    if message.deliver_to:
+        address = _add(_add(_add(body, "requestedDeliveryInfo"), "address"), "physicalAddress")
+        _add(address, "line1", message.deliver_to)
+    if message.requester_name:
+        _add(_add(body, "requestingAgencyInfo"), "name", message.requester_name)
 
 
 def _item(parent: etree._Element, item: Bibliographic, version: Version) -> None:

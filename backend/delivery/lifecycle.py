@@ -1,7 +1,8 @@
 """The one lifecycle of a request, as data: states, who may do what, what each person reads, what needs attention.
 
-Routes, the desk's buttons, the patron's wording, the timers and the diagram (:func:`mermaid`) are all drawn from
-:data:`STATES` and :data:`TRANSITIONS`. Pure: nothing here touches a database.
+Routes, the desk's buttons, the patron's wording, the timers, the diagram and the tables of docs/request-lifecycle.md
+(:mod:`backend.delivery.lifecycle_document`) are all drawn from :data:`STATES` and :data:`TRANSITIONS`. Pure: nothing
+here touches a database.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ P, R, S, F, T = Side.PATRON, Side.REQUESTER, Side.SUPPLIER, Side.OFFICE, Side.TI
 
 NEXT = "next"
 """Target of a transition that hands the request to the next place of the rota: requested there, or unfilled."""
+
+STAY = "stay"
+"""Target of a transition that is written down and told to the other library, but leaves the state and its timer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +228,8 @@ def _transition(
 
 Z = State
 _OUT = (Z.RECEIVED, Z.OVERDUE, Z.RENEWAL_ASKED)
+_SUPPLIABLE = (Z.REQUESTED, Z.WILL_SUPPLY, Z.CANCEL_ASKED)
+_WITH_SUPPLIER = (*_SUPPLIABLE, Z.RENEWAL_ASKED, Z.RETURNED)
 
 TRANSITIONS: tuple[Transition, ...] = (
     _transition("match", [Z.REVIEW], NEXT, [R, F], "核对无误，发出请求", told="馆员已核对文献信息，申请已发出。"),
@@ -260,8 +266,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         needs=("reason",),
         danger=True,
     ),
-    _transition("ship", [Z.REQUESTED, Z.WILL_SUPPLY], Z.SHIPPED, [S], "寄出", service="loan", needs=("due",)),
-    _transition("deliver", [Z.REQUESTED, Z.WILL_SUPPLY], Z.DELIVERED, [S], "送达复制件", service="copy"),
+    _transition("ship", _SUPPLIABLE, Z.SHIPPED, [S], "寄出", service="loan", needs=("due",)),
+    _transition("deliver", _SUPPLIABLE, Z.DELIVERED, [S], "送达复制件", service="copy"),
     _transition("receive", [Z.SHIPPED], Z.RECEIVED, [R], "登记到馆", service="loan"),
     _transition(
         "ask_renewal",
@@ -291,9 +297,9 @@ TRANSITIONS: tuple[Transition, ...] = (
         service="loan",
     ),
     _transition("overdue", [Z.RECEIVED], Z.OVERDUE, [S, T], "标为逾期", service="loan"),
-    _transition("recall", _OUT, Z.RECALLED, [S], "召回", service="loan", danger=True),
-    _transition("return", [*_OUT, Z.RECALLED], Z.RETURNED, [R], "登记寄还", service="loan"),
-    _transition("check_in", [Z.RETURNED], Z.COMPLETED, [S], "收到还书，办结", service="loan"),
+    _transition("recall", [Z.SHIPPED, *_OUT], Z.RECALLED, [S], "召回", service="loan", danger=True),
+    _transition("return", [Z.SHIPPED, *_OUT, Z.RECALLED], Z.RETURNED, [R], "登记寄还", service="loan"),
+    _transition("check_in", [Z.RETURNED, *_OUT, Z.RECALLED], Z.COMPLETED, [S, F], "收到还书，办结", service="loan"),
     _transition("confirm", [Z.DELIVERED], Z.COMPLETED, [P, R, T], "确认收到，办结", service="copy"),
     _transition(
         "report_problem",
@@ -324,15 +330,19 @@ TRANSITIONS: tuple[Transition, ...] = (
         danger=True,
     ),
     _transition("ask_cancel", [Z.WILL_SUPPLY], Z.CANCEL_ASKED, [P, R, F], "请求取消", danger=True),
-    _transition("agree_cancel", [Z.CANCEL_ASKED], Z.CANCELLED, [S], "同意取消"),
+    _transition("agree_cancel", [Z.CANCEL_ASKED], Z.CANCELLED, [S, F], "同意取消"),
     _transition("refuse_cancel", [Z.CANCEL_ASKED], Z.WILL_SUPPLY, [S], "不能取消", told="供书馆已在办理，不能取消。"),
     _transition("reopen", [Z.UNFILLED], Z.REVIEW, [R, F], "重新办理", told="馆员正在重新办理您的申请。"),
+    _transition("ask_status", _WITH_SUPPLIER, STAY, [R, F], "询问进展", told="已向供书馆询问进展。"),
+    _transition("message", State, STAY, [R, S, F], "留言", told="两馆正就这份申请沟通。", needs=("reason",)),
 )
 
 BY_NAME = {transition.name: transition for transition in TRANSITIONS}
 OPEN_STATES = frozenset(state for state, rule in STATES.items() if not rule.final)
 SUPPLIED = frozenset({"ship", "deliver"})
 CANCELS = ("cancel", "ask_cancel")
+TALK = frozenset(transition.name for transition in TRANSITIONS if transition.target == STAY)
+"""Transitions that change nothing but what the libraries know of each other."""
 
 
 def allowed(state: State, sides: Iterable[Side], *, service: str) -> list[Transition]:
@@ -365,19 +375,3 @@ def needs_attention(state: State, since: timedelta) -> bool:
     """Has the request stood in this state longer than it should?"""
     limit = STATES[state].attention
     return limit is not None and since >= limit
-
-
-def mermaid() -> str:
-    """The lifecycle as a Mermaid state diagram, for the documentation."""
-    lines = ["stateDiagram-v2", "    [*] --> requested", "    [*] --> review"]
-    lines += [f"    {state.value} : {rule.label}" for state, rule in STATES.items()]
-    for transition in TRANSITIONS:
-        target = "requested" if transition.target == NEXT else transition.target
-        lines += [f"    {source.value} --> {target} : {transition.label}" for source in sorted(transition.sources)]
-        if transition.target == NEXT:
-            lines += [
-                f"    {source.value} --> unfilled : {transition.label}（已无下家）"
-                for source in sorted(transition.sources)
-            ]
-    lines += [f"    {state.value} --> [*]" for state, rule in STATES.items() if rule.final]
-    return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Date, Float, ForeignKey, Index, Integer, String, Te
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db import Base, UtcDateTime
+from backend.delivery.append_only import guard
 
 
 class RequestRow(Base):
@@ -68,7 +69,7 @@ class PatronRow(Base):
 
 
 class HistoryRow(Base):
-    """One change: who, when, why. Never changed, never deleted."""
+    """One change: who, when, why. Never changed, never deleted: the database refuses."""
 
     __tablename__ = "delivery_history"
 
@@ -161,5 +162,6 @@ def _append_only(_mapper: Any, _connection: Any, target: HistoryRow) -> None:
     raise RuntimeError(f"history of {target.number} is append-only")
 
 
+guard(HistoryRow.__table__)  # type: ignore[arg-type]
 event.listen(HistoryRow, "before_update", _append_only)
 event.listen(HistoryRow, "before_delete", _append_only)

@@ -15,9 +15,21 @@ from backend.consortium import store as consortium
 from backend.core import jobs
 from backend.core.db import now
 from backend.core.errors import Conflict, InputError, NotFound
-from backend.delivery import notices, rota, store, timers
+from backend.delivery import mail_suppliers, notices, rota, store, timers
 from backend.delivery.drafts import tidy
-from backend.delivery.lifecycle import CANCELS, NEXT, STATES, SUPPLIED, Side, State, Transition, allowed, check
+from backend.delivery.lifecycle import (
+    BY_NAME,
+    CANCELS,
+    NEXT,
+    STATES,
+    SUPPLIED,
+    TALK,
+    Side,
+    State,
+    Transition,
+    allowed,
+    check,
+)
 from backend.delivery.models import HistoryRow, RequestRow, SupplyRow
 from backend.delivery.numbers import parse_number
 from backend.delivery.rules import Rules
@@ -79,6 +91,8 @@ def move(
         rules.copyright.at_supply(session, row, pages=pages, share=share)
     side = sorted(acting & transition.sides)[0]
     step = Step(transition=transition, actor=actor, side=side, reason=reason, detail=dict(detail or {}))
+    if action in TALK:
+        return _say(session, row, step)
     return _apply(session, row, step, rules, due=due, pages=pages, item=item)
 
 
@@ -118,13 +132,34 @@ def _apply(
     if not store.change(session, row, changes):
         raise Conflict("这份申请刚刚有变动，请刷新后再办理。", detail={"number": row.number})
     row = existing(session, row.number)
-    if asked and asked.startswith("peer:") and asked != row.supplier:
+    if asked and asked.startswith(("peer:", "mail:")) and asked != row.supplier:
         step.detail["former_supplier"] = asked
     _account(session, row, step, asked, moment, pages)
     if step.transition.target == NEXT or step.transition.name in SUPPLIED:
         _mark_places(session, row, step, asked, moment)
     entry = record(session, row, before, step, moment)
     follow_up(session, row, entry, rules)
+    return row
+
+
+def overhear(session: Session, row: RequestRow, actor: Actor, text: str, *, side: Side = Side.SUPPLIER) -> RequestRow:
+    """Write down what an outside party says that can move nothing (its turn has passed); the other side is told."""
+    step = Step(transition=BY_NAME["message"], actor=actor, side=side, reason=tidy(text, 1000), detail={})
+    return _say(session, row, step)
+
+
+def _say(session: Session, row: RequestRow, step: Step) -> RequestRow:
+    """Write down what one library tells the other; state, timer and place in the rota stay as they are."""
+    moment, state = now(), State(row.state)
+    if not store.change(session, row, {"updated_at": moment}):
+        raise Conflict("这份申请刚刚有变动，请刷新后再办理。", detail={"number": row.number})
+    row = existing(session, row.number)
+    entry = record(session, row, state, step, moment)
+    hearer = row.requester if step.side is Side.SUPPLIER else row.supplier
+    if hearer and not hearer.startswith(("peer:", "mail:")):
+        members = {member.code: member.email for member in consortium.members(session)}
+        notices.tell(session, row, entry, hearer, members.get(hearer, ""))
+    _tell_outside(session, row, entry)
     return row
 
 
@@ -209,11 +244,17 @@ def record(session: Session, row: RequestRow, before: State | str, step: Step, m
         supplier=row.supplier,
         told=told,
         reason=step.reason,
-        detail=step.detail,
+        detail=step.detail | _snapshot(row),
     )
     session.add(entry)
     session.flush()
     return entry
+
+
+def _snapshot(row: RequestRow) -> dict[str, Any]:
+    """What a message about this change will say: a retry days later must be the same message, byte for byte."""
+    due = row.due.isoformat() if row.due else None
+    return {"round": row.rota_round, "due": due, "peer_request_id": row.peer_request_id}
 
 
 def follow_up(session: Session, row: RequestRow, entry: HistoryRow, rules: Rules) -> None:
@@ -235,13 +276,17 @@ def follow_up(session: Session, row: RequestRow, entry: HistoryRow, rules: Rules
         patron_contact=patron.contact if patron else "",
         member_emails={code: member.email for code, member in members.items()},
     )
-    outside = {entry.supplier or "", row.requester, entry.detail.get("former_supplier", "")}
-    if any(party.startswith("peer:") for party in outside):
-        payload = {"number": row.number, "history_id": entry.id, "action": entry.action}
-        payload |= {"supplier": row.supplier, "requester": row.requester}
-        jobs.schedule(session, PEER_JOB, f"{row.number}:{entry.id}", payload=payload)
+    _tell_outside(session, row, entry)
     if STATES[state].final and patron is not None:
         jobs.schedule(session, ERASE_JOB, row.number, due_at=row.updated_at + rules.erase_after)
+
+
+def _tell_outside(session: Session, row: RequestRow, entry: HistoryRow) -> None:
+    mail_suppliers.write(session, row, entry)
+    outside = (entry.supplier or "", row.requester, entry.detail.get("former_supplier", ""))
+    if any(party.startswith("peer:") for party in outside):
+        payload = {"number": row.number, "history_id": entry.id}
+        jobs.schedule(session, PEER_JOB, f"{row.number}:{entry.id}", payload=payload, fresh=True)
 
 
 def _check_fields(transition: Transition, reason: str, due: date | None) -> None:

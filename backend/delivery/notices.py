@@ -49,7 +49,7 @@ def write(
     if state is State.UNFILLED:
         desk, extra = row.requester, "建议：如属本馆收藏范围，可考虑采购。"
     acted_by_themselves = desk == entry.actor_member
-    if desk and not desk.startswith("peer:") and not acted_by_themselves:
+    if desk and not desk.startswith(("peer:", "mail:")) and not acted_by_themselves:
         text = "\n".join(part for part in (f"《{row.title}》", entry.reason, rule.next_step, extra) if part)
         made.append(
             _notice(row, entry, desk, member_emails.get(desk, ""), f"【{rule.label}】《{row.title[:60]}》", text)
@@ -58,8 +58,25 @@ def write(
     session.flush()
     for notice in made:
         if notice.state == "queued":
-            schedule(session, KIND, notice.id)
+            schedule(session, KIND, notice.id, fresh=True)
     return made
+
+
+def tell(session: Session, row: RequestRow, entry: HistoryRow, recipient: str, address: str) -> None:
+    """One library's word to the other: a notice without a change of state."""
+    body = "\n".join(part for part in (f"《{row.title}》", entry.reason or entry.told) if part)
+    send_to(session, row, entry, recipient, address, f"【馆际留言】《{row.title[:60]}》", body)
+
+
+def send_to(
+    session: Session, row: RequestRow, entry: HistoryRow, recipient: str, address: str, subject: str, body: str
+) -> None:
+    """A notice in these words, queued in this transaction."""
+    notice = _notice(row, entry, recipient, address, subject, body)
+    session.add(notice)
+    session.flush()
+    if notice.state == "queued":
+        schedule(session, KIND, notice.id, fresh=True)
 
 
 def _notice(row: RequestRow, entry: HistoryRow, recipient: str, address: str, subject: str, body: str) -> NoticeRow:

@@ -21,7 +21,7 @@ from backend.delivery.values import Actor, RequestDraft, RequestView
 from backend.delivery.views import Viewer, build, may_see, names
 
 __all__ = [
-    "ERASE_JOB", "PEER_JOB", "CopyrightGuard", "Rules", "cancel", "move", "own", "place", "seen", "view",
+    "ERASE_JOB", "PEER_JOB", "CopyrightGuard", "Rules", "cancel", "find", "move", "own", "place", "seen", "view",
 ]  # fmt: skip
 
 

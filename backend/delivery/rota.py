@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from backend.consortium import store as consortium
 from backend.delivery import store
 from backend.delivery.candidates import Option, gather, options
+from backend.delivery.mail_suppliers import PREFIX
 from backend.delivery.models import RequestRow, RotaRow
 from backend.delivery.routing import Place, Policy, rank
 from backend.delivery.values import HoldingRef, RequestDraft
@@ -46,12 +47,17 @@ def plan(
     if draft.member.startswith("peer:"):
         return planned
     asked = sum(1 for place in ranked if place.position)
-    for offset, peer in enumerate((peer for peer in consortium.peers(session) if peer.active), 1):
-        place = Place(
-            supplier=f"peer:{peer.symbol}", position=asked + offset, score=0.0, reasons=("联盟之外的供书系统",)
-        )
-        planned.append(Planned(place=place))
-    return planned
+    return planned + [
+        Planned(place=Place(supplier=supplier, position=asked + offset, score=0.0, reasons=(reason,)))
+        for offset, (supplier, reason) in enumerate(_outside(session), 1)
+    ]
+
+
+def _outside(session: Session) -> list[tuple[str, str]]:
+    """Who is asked when no member can supply: other systems first, then those that are written to."""
+    systems = [(f"peer:{peer.symbol}", "联盟之外的供书系统") for peer in consortium.peers(session) if peer.active]
+    written = [one for one in consortium.outside_suppliers(session) if one.active]
+    return systems + [(f"{PREFIX}{one.code}", "联盟之外，以电子邮件联系") for one in written]
 
 
 def write(session: Session, number: str, rota_round: int, planned: Sequence[Planned]) -> None:

@@ -36,7 +36,9 @@ class Policy:
     """Days of waiting that each thing is worth. ``newcomer`` is how many requests make a balance believable."""
 
     price_per_yuan: float = 0.25
-    fairness: float = 12.0
+    fairness: float = (
+        20.0  # where the curve of `lianwen delivery simulate --curve` bends: beyond, balance costs more days
+    )
     newcomer: float = 20.0
     queue: float = 0.15
     turnaround: float = 1.0
@@ -59,12 +61,13 @@ Rule = Callable[[Sequence[Candidate], str], list[Place]]
 
 
 def strain(candidate: Candidate, policy: Policy) -> float:
-    """How overburdened a library is, −1 … 1; a newcomer, without history, counts as balanced.
+    """How overburdened a library is, −1 … 1; a newcomer, without history, counts as balanced, whatever its goal.
 
     The raw ratio lent/borrowed explodes for newcomers and sends them everything or nothing; the balance is divided by
     activity plus a constant instead.
     """
-    return max(-1.0, min(1.0, candidate.balance / (candidate.activity + policy.newcomer)))
+    balance = max(-candidate.activity, min(candidate.activity, candidate.balance))
+    return balance / (candidate.activity + policy.newcomer)
 
 
 def score(candidate: Candidate, policy: Policy) -> float:

@@ -1,7 +1,8 @@
 """Replay a year of requests under a routing rule: fill rate, turnaround, cost, fairness. Pure and repeatable.
 
-The year is synthetic (seeded) or read from history as :class:`Ask` rows. All rules see the same requests, the same
-holdings and the same luck: whether a library finds its copy is drawn once for each request and library.
+The year is synthetic (seeded) or the consortium's own history (:mod:`backend.delivery.replay`). All rules see the same
+requests, the same holdings and the same luck: whether a library finds its copy is drawn once for each request and
+library.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from dataclasses import dataclass, field
 from backend.delivery.routing import Candidate, Place, Policy, Rule, rank, tie
 
 ANSWER_DAYS = 1.0
-MEMORY_DAYS = 365.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
     """``size`` share of holdings, ``demand`` share of requests, ``speed`` usual days to supply, ``joins`` on that day,
-    ``capacity`` requests a day that it can handle before work piles up."""
+    ``capacity`` requests a day that it can handle before work piles up, ``goal`` how many more it means to lend than to
+    borrow."""
 
     code: str
     size: float
@@ -32,6 +33,7 @@ class Library:
     y: float = 0.0
     joins: int = 0
     capacity: float = 4.0
+    goal: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def replay(asks: Sequence[Ask], libraries: Sequence[Library], rule: Rule, *, nam
                 cost += known[place.supplier].price_fen
                 break
             waited += ANSWER_DAYS
-    net = {code: state.lent[code] - state.borrowed[code] for code in known}
+    net = {code: state.lent[code] - state.borrowed[code] - library.goal for code, library in known.items()}
     late = [code for code, library in known.items() if library.joins]
     late_total = sum(state.lent[code] + state.borrowed[code] for code in late)
     ordered = sorted(days)
@@ -165,7 +167,7 @@ class _State:
         return Candidate(
             supplier=code,
             price_fen=library.price_fen,
-            balance=self.lent[code] - self.borrowed[code],
+            balance=self.lent[code] - self.borrowed[code] - library.goal,
             activity=self.lent[code] + self.borrowed[code],
             queue=int(self._queue[code]),
             turnaround_days=statistics.median(recent) if len(recent) >= 3 else None,
@@ -227,10 +229,3 @@ def rules(policy: Policy | None = None) -> dict[str, Rule]:
         "ratio": by(plain_ratio),
         "nearest": by(lambda candidate: candidate.distance_km or 0.0),
     }
-
-
-def compare(*, requests: int = 4000, libraries: int = 12, seed: int = 1, policy: Policy | None = None) -> list[Outcome]:
-    """Every rule on the same synthetic year."""
-    members = synthetic_libraries(libraries, seed=seed)
-    asks = synthetic_year(members, requests=requests, seed=seed)
-    return [replay(asks, members, rule, name=name) for name, rule in rules(policy).items()]

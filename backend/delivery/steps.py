@@ -12,7 +12,7 @@ from backend.core import jobs
 from backend.core.db import Database, now
 from backend.core.errors import Conflict
 from backend.core.jobs import Handler, Job
-from backend.delivery import notices, requests, store, timers
+from backend.delivery import mail_suppliers, moves, notices, requests, store, timers
 from backend.delivery.lifecycle import STATES, State
 from backend.delivery.models import HistoryRow, RequestRow
 from backend.delivery.notices import Mailer, Undeliverable
@@ -92,7 +92,11 @@ def send_notice(database: Database, mailer: Mailer | None, job: Job) -> None:
             log.warning("notice %s cannot be delivered: %s", notice.id, error)
             state = "failed"
     with database.begin() as session:
-        store.settle_notice(session, notice.id, state, now())
+        row = store.request(session, notice.number)
+        settled = store.settle_notice(session, notice.id, state, now())
+        if settled and row is not None and state != "sent" and mail_suppliers.is_mail(notice.recipient):
+            why = "地址被退回" if state == "failed" else "没有配置邮件服务器"
+            moves.overhear(session, row, TIMER, f"给对方的邮件没有发出（{why}），请以其他方式联系：{notice.subject}")
 
 
 def erase(database: Database, job: Job) -> None:

@@ -94,17 +94,14 @@ def was_asked(session: Session, number: str, supplier: str) -> bool:
 
 
 def open_count(session: Session, *, owner: str, contact_hash: str) -> int:
-    """Open requests of this patron, by contact or by browser."""
-    mine: ColumnElement[bool] = RequestRow.owner == owner
+    """Open requests of this patron, by contact or by browser (each found by its own index)."""
+    still = RequestRow.state.in_(_OPEN)
+    mine = select(RequestRow.number).where(RequestRow.owner == owner, still)
+    found = set(session.scalars(mine))
     if contact_hash:
-        mine = or_(mine, PatronRow.contact_hash == contact_hash)
-    query = (
-        select(func.count())
-        .select_from(RequestRow)
-        .outerjoin(PatronRow, PatronRow.number == RequestRow.number)
-        .where(mine, RequestRow.state.in_(_OPEN))
-    )
-    return session.scalar(query) or 0
+        same = select(RequestRow.number).join(PatronRow, PatronRow.number == RequestRow.number)
+        found |= set(session.scalars(same.where(PatronRow.contact_hash == contact_hash, still)))
+    return len(found)
 
 
 def open_duplicate(
@@ -132,29 +129,49 @@ def queues(session: Session, suppliers: Collection[str]) -> dict[str, int]:
     return {str(supplier): count for supplier, count in session.execute(query)}
 
 
-def asked_since(session: Session, requester: str, since: datetime) -> dict[tuple[str, str], int]:
-    """(supplier, service) → supplies to ``requester`` since then: the volume that agreements limit."""
-    query = (
+def volume_since(session: Session, requester: str, since: datetime) -> dict[tuple[str, str], int]:
+    """(supplier, service) → what counts against an agreement's monthly limit: supplies to ``requester`` since then,
+    and requests that lie before the supplier now (it may supply them all)."""
+    supplied = (
         select(SupplyRow.supplier, SupplyRow.service, func.count())
         .where(SupplyRow.requester == requester, SupplyRow.at >= since)
         .group_by(SupplyRow.supplier, SupplyRow.service)
     )
-    return {(supplier, service): count for supplier, service, count in session.execute(query)}
+    pending = (
+        select(RequestRow.supplier, RequestRow.service, func.count())
+        .where(RequestRow.requester == requester, in_states(WAITING_ON_SUPPLIER))
+        .group_by(RequestRow.supplier, RequestRow.service)
+    )
+    found: dict[tuple[str, str], int] = {}
+    for query in (supplied, pending):
+        for supplier, service, count in session.execute(query):
+            pair = str(supplier), str(service)
+            found[pair] = found.get(pair, 0) + count
+    return found
 
 
-def supply_totals(session: Session, since: datetime) -> list[tuple[str, str, int]]:
-    """(requester, supplier, supplies) since then, own supplies left out."""
+def supply_totals(session: Session, since: datetime, members: Collection[str]) -> list[tuple[str, str, int]]:
+    """(requester, supplier, supplies) since then that concern these members, own supplies left out."""
+    names = sorted(members)
     query = (
         select(SupplyRow.requester, SupplyRow.supplier, func.count())
-        .where(SupplyRow.at >= since, SupplyRow.requester != SupplyRow.supplier)
+        .where(
+            SupplyRow.at >= since,
+            SupplyRow.requester != SupplyRow.supplier,
+            or_(SupplyRow.supplier.in_(names), SupplyRow.requester.in_(names)),
+        )
         .group_by(SupplyRow.requester, SupplyRow.supplier)
     )
     return [(requester, supplier, count) for requester, supplier, count in session.execute(query)]
 
 
-def supply_days(session: Session, since: datetime, *, limit: int = 5000) -> list[tuple[str, float]]:
-    """(supplier, days from asked to supplied), newest first."""
-    query = select(SupplyRow.supplier, SupplyRow.days).where(SupplyRow.at >= since)
+def supply_days(
+    session: Session, since: datetime, suppliers: Collection[str], *, limit: int = 1000
+) -> list[tuple[str, float]]:
+    """(supplier, days from asked to supplied) of these suppliers, newest first."""
+    query = select(SupplyRow.supplier, SupplyRow.days).where(
+        SupplyRow.at >= since, SupplyRow.supplier.in_(sorted(suppliers))
+    )
     return [(supplier, days) for supplier, days in session.execute(query.order_by(SupplyRow.at.desc()).limit(limit))]
 
 
@@ -195,10 +212,11 @@ def in_states(states: Collection[State]) -> ColumnElement[bool]:
 
 
 def waiting_for(member: str, *, as_supplier: Collection[State], as_requester: Collection[State]) -> ColumnElement[bool]:
-    """Requests on which this library must act."""
+    """Requests on which this library must act; for a supplier that is only written to, its reader's library does."""
     return or_(
         and_(RequestRow.supplier == member, in_states(as_supplier)),
         and_(RequestRow.requester == member, in_states(as_requester)),
+        and_(RequestRow.requester == member, RequestRow.supplier.startswith("mail:"), in_states(as_supplier)),
     )
 
 
@@ -275,6 +293,33 @@ def placed_between(session: Session, since: datetime, until: datetime, member: s
     if member is not None:
         query = query.where(RequestRow.requester == member)
     return [Placed(*found) for found in session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A library that stood in a request's rota. ``days`` until it supplied; None: it did not."""
+
+    number: str
+    at: datetime
+    requester: str
+    supplier: str
+    state: str
+    days: float | None
+
+
+def asked_between(session: Session, since: datetime, until: datetime) -> list[Asked]:
+    """The places of every rota of requests placed in ``[since, until)``, in their order of time."""
+    query = (
+        select(
+            RequestRow.number, RequestRow.created_at, RequestRow.requester, RotaRow.supplier, RotaRow.state,
+            SupplyRow.days,
+        )
+        .join(RotaRow, RotaRow.number == RequestRow.number)
+        .outerjoin(SupplyRow, and_(SupplyRow.number == RotaRow.number, SupplyRow.supplier == RotaRow.supplier))
+        .where(RequestRow.created_at >= since, RequestRow.created_at < until, RotaRow.position > 0)
+        .order_by(RequestRow.created_at, RequestRow.number, RotaRow.round, RotaRow.position)
+    )  # fmt: skip
+    return [Asked(*found) for found in session.execute(query)]
 
 
 def supplies_between(session: Session, since: datetime, until: datetime) -> list[SupplyRow]:

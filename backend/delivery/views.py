@@ -12,6 +12,7 @@ from backend.core.access import Caller, Role, Staff
 from backend.core.db import now
 from backend.delivery import store
 from backend.delivery.lifecycle import CANCELS, STATES, Side, State, allowed, needs_attention
+from backend.delivery.mail_suppliers import PREFIX, is_mail
 from backend.delivery.models import HistoryRow, RequestRow, RotaRow
 from backend.delivery.values import (
     Actor,
@@ -69,6 +70,8 @@ def sides(row: RequestRow, actor: Actor) -> frozenset[Side]:
         me = actor.key if actor.side == "peer" else actor.member
         if me is not None and me == row.requester:
             found.add(Side.REQUESTER)
+            if is_mail(row.supplier):  # its answers come by e-mail, and are recorded here
+                found.add(Side.SUPPLIER)
         if me is not None and me == row.supplier:
             found.add(Side.SUPPLIER)
         if actor.side == "office":
@@ -91,6 +94,7 @@ def may_see(session: Session, row: RequestRow, viewer: Viewer) -> bool:
 def names(session: Session) -> dict[str, str]:
     """Member codes and peers to the names people read."""
     known = {member.code: member.name for member in consortium.members(session)}
+    known |= {f"{PREFIX}{one.code}": one.name for one in consortium.outside_suppliers(session)}
     return known | {f"peer:{peer.symbol}": peer.name or peer.symbol for peer in consortium.peers(session)}
 
 

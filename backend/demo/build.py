@@ -122,6 +122,13 @@ def create(services: DemoServices) -> DemoReport:
     )
 
 
+def load_catalogue(services: DemoServices) -> None:
+    """The demo's catalogue records alone, without an index."""
+    for source in SOURCES:
+        if source.kind == "catalogue":
+            _load(services, source)
+
+
 def _load(services: DemoServices, source: Source) -> None:
     options = IngestOptions(
         collection=source.collection,

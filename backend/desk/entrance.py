@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from backend.core.errors import Forbidden, Unauthenticated
-from backend.core.http import STAFF_COOKIE, StaffSession, check_csrf, gate_of
+from backend.core.errors import Unauthenticated
+from backend.core.http import STAFF_COOKIE, StaffSession, check_csrf, check_same_site, gate_of, own_page
 from backend.core.limits import LOGIN
 from backend.desk.ports import SignIn
 from backend.desk.rendering import Pages
@@ -36,19 +36,7 @@ def see_other(path: str) -> RedirectResponse:
 
 def safe_next(path: str) -> str:
     """Where to go after the login: a page of this desk, never another site."""
-    parts = urlsplit(path)
-    ours = not parts.scheme and not parts.netloc and parts.path.startswith("/desk/") and "\\" not in path
-    return path if ours and not parts.path.startswith("/desk/log") else HOME
-
-
-def check_same_site(request: Request) -> None:
-    """A login form sent from another site would sign the librarian in as somebody else.
-
-    :raises Forbidden: when the browser says that it comes from there.
-    """
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if site not in ("same-origin", "none"):
-        raise Forbidden("请在本站的登录页登录。", detail={"reason": "cross_site"})
+    return own_page(path, under="/desk") or HOME
 
 
 def router(pages: Pages, sign_in: SignIn) -> APIRouter:

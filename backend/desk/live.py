@@ -74,7 +74,7 @@ class LiveDesk:
         return found if found is not None else {"state": TicketState.CLOSED.value}
 
     def state(self, conversation_id: str) -> Mapping[str, Any] | None:
-        """How the latest ticket stands and what was said since the handoff; None when there never was one."""
+        """How the latest ticket stands, when it was opened and what was said since; None when there never was one."""
         with self._database.read() as session:
             row = store.latest_ticket(session, conversation_id)
             if row is None:
@@ -83,6 +83,7 @@ class LiveDesk:
             answer: dict[str, Any] = {
                 "state": row.state,
                 "ticket_id": row.id,
+                "opened_at": row.created_at.isoformat(),
                 "messages": [line.to_json() for line in said],
             }
             if row.staff_name:

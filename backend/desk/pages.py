@@ -7,10 +7,10 @@ from fastapi.responses import FileResponse, Response
 
 from backend.core.db import Database
 from backend.core.events import EventBus
-from backend.desk import entrance, knowledge_pages, request_pages, statistics_pages, ticket_pages
+from backend.desk import entrance, knowledge_pages, request_pages, source_pages, statistics_pages, ticket_pages
 from backend.desk.knowledge import KnowledgeSink
 from backend.desk.live import Staffed
-from backend.desk.ports import Board, SignIn
+from backend.desk.ports import Board, SignIn, SourceLog
 from backend.desk.rendering import HERE, LibraryNames, Pages
 from backend.desk.statistics_pages import Figures, no_figures
 
@@ -25,6 +25,7 @@ def router(
     libraries: LibraryNames,
     knowledge: KnowledgeSink,
     figures: Figures = no_figures,
+    sources: SourceLog | None = None,
 ) -> APIRouter:
     """The whole desk.
 
@@ -42,4 +43,5 @@ def router(
     routes.include_router(ticket_pages.router(database, bus, pages, staffed))
     routes.include_router(knowledge_pages.router(database, pages, staffed, knowledge))
     routes.include_router(statistics_pages.router(database, pages, staffed, figures))
+    routes.include_router(source_pages.router(sources or source_pages.NoSources(), pages))
     return routes

@@ -68,3 +68,26 @@ class Board(Protocol):
 
     def notices(self, *, staff: Staff) -> Sequence[Mapping[str, str]]:
         """What this librarian's library has not been shown yet (``{number, subject, body}``); each is given once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePage:
+    """One page of loads. ``runs``: ``{id, collection, member, started, state, counts, report}``, newest first."""
+
+    runs: Sequence[Mapping[str, Any]]
+    total: int
+    collections: Sequence[Mapping[str, Any]] = ()
+
+
+class SourceLog(Protocol):
+    """What was loaded into the collections, as this librarian may see it: loads of their own library, the consortium
+    office those of all."""
+
+    def page(self, *, staff: Staff, collection: str, page: int, size: int) -> SourcePage:
+        """Loads into one collection ('': into any), and the collections (``{name, label, kind, audience, items}``)."""
+
+    def run(self, number: int, *, staff: Staff) -> Mapping[str, Any]:
+        """One load with its whole report.
+
+        :raises NotFound: when there is none that they may see.
+        """

@@ -15,7 +15,13 @@ from backend.core.http import StaffSession
 
 HERE = Path(__file__).parent
 BEIJING = timezone(timedelta(hours=8), "北京时间")
-SECTIONS = {"requests": "文献传递", "tickets": "读者咨询", "knowledge": "常见问题", "statistics": "统计"}
+SECTIONS = {
+    "requests": "文献传递",
+    "tickets": "读者咨询",
+    "knowledge": "常见问题",
+    "statistics": "统计",
+    "sources": "数据来源",
+}
 
 LibraryNames = Callable[[], Mapping[str, str]]
 """Names of the members by code."""

@@ -1,26 +1,21 @@
-"""Enterprise branches: who is in one. By the address they call from, or by an account.
-
-Accounts are kept like the librarians': argon2id hashes, a random secret in a signed cookie of which the database keeps
-the hash, both refusals taking the same time.
-"""
+"""Enterprise branches: who is in one. By the address they call from, or by an account
+(:mod:`backend.core.accounts` says how accounts and sessions are kept)."""
 
 from __future__ import annotations
 
 import re
-import secrets
 import threading
 import time
 from collections.abc import Iterable
-from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from backend.core.access import Network, in_networks, parse_networks
+from backend.core.accounts import SignIn
 from backend.core.db import Database, now
-from backend.core.errors import Conflict, InputError, NotFound, Unauthenticated
+from backend.core.errors import Conflict, InputError, NotFound
 from backend.core.ids import new_id
-from backend.core.passwords import check_password, clean_username, hash_password, secret_digest, verify_password
-from backend.core.tokens import SignedCookie
+from backend.core.passwords import check_password, clean_username, hash_password
 from backend.enterprise import store
 from backend.enterprise.models import AccountRow, BranchRow, SessionRow
 from backend.enterprise.values import Account, Branch, BranchSession
@@ -75,7 +70,7 @@ def add_account(
     get_branch(session, branch)
     username = clean_username(username)
     check_password(password)
-    if store.account_row(session, username):
+    if store.ACCOUNTS.by_username(session, username):
         raise Conflict(f"there is already an account {username}")
     row = AccountRow(
         id=new_id("ba_"), branch=branch, username=username, name=name.strip() or username, email=email.strip(),
@@ -89,14 +84,10 @@ def add_account(
 def set_password(session: Session, username: str, password: str) -> None:
     """Change a password; every session of the account ends.
 
-    :raises NotFound: when there is no such account.
+    :raises NotFound: when there is no such account; :raises InputError: for a short password.
     """
-    check_password(password)
-    row = store.account_row(session, clean_username(username))
-    if row is None:
+    if not store.ACCOUNTS.set_password(session, username, password):
         raise NotFound(f"there is no account {username[:80]}")
-    row.password_hash = hash_password(password)
-    store.revoke_sessions_of(session, row.id, now())
 
 
 def list_accounts(session: Session, branch: str | None = None) -> list[Account]:
@@ -127,17 +118,15 @@ def _network(text: str) -> Network:
     return parsed[0]
 
 
-class Branches:
+class Branches(SignIn[AccountRow, SessionRow]):
     """Which branches a caller is in (the port ``backend.core.http.BranchDirectory``), and the accounts' sign-in."""
 
     def __init__(self, database: Database, *, key: str, ttl: int, seconds: float = 5.0) -> None:
-        self._database = database
-        self._cookie = SignedCookie(key, purpose="branch", ttl=ttl)
+        super().__init__(database, store.ACCOUNTS, key=key, purpose="branch", ttl=ttl)
         self._seconds = seconds
         self._lock = threading.Lock()
         self._known: tuple[tuple[str, tuple[Network, ...]], ...] = ()
         self._read_at = float("-inf")
-        self.ttl = ttl
 
     def branches(self, address: str, cookie: str | None) -> frozenset[str]:
         """The branches of a caller at this address, or with this session cookie."""
@@ -155,38 +144,7 @@ class Branches:
                 self._read_at = time.monotonic()
             return self._known
 
-    def sign_in(self, username: str, password: str) -> str:
-        """The cookie of a new session.
-
-        :raises Unauthenticated: for a wrong name or password (which of the two is not told).
-        """
-        with self._database.read() as session:
-            row = store.account_row(session, username.strip().lower()[:80])
-        verified = verify_password(row.password_hash if row else None, password)
-        if row is None or not row.active or not verified:
-            raise Unauthenticated("用户名或密码不正确。")
-        secret, moment = secrets.token_urlsafe(32), now()
-        with self._database.begin() as session:
-            store.forget_ended_sessions(session, moment - timedelta(days=30))
-            session.add(
-                SessionRow(
-                    secret_hash=secret_digest(secret), account_id=row.id, csrf=secrets.token_urlsafe(24),
-                    created_at=moment, expires_at=moment + timedelta(seconds=self.ttl),
-                )
-            )  # fmt: skip
-        return self._cookie.write(secret)
-
     def session(self, cookie: str) -> BranchSession | None:
         """Whose cookie this is; None when it is forged, too old or signed out."""
-        secret = self._cookie.read(cookie)
-        if not isinstance(secret, str):
-            return None
-        with self._database.read() as session:
-            found = store.live_session(session, secret_digest(secret), now())
+        found = self.signed_in(cookie)
         return BranchSession(account=store.account(found[1]), csrf=found[0].csrf) if found else None
-
-    def sign_out(self, cookie: str) -> None:
-        secret = self._cookie.read(cookie)
-        if isinstance(secret, str):
-            with self._database.begin() as session:
-                store.revoke_session(session, secret_digest(secret), now())

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import Request
 
 from backend.core.access import Caller
 from backend.core.db import Database
 from backend.core.errors import Forbidden, Unauthenticated
-from backend.core.http import BRANCH_COOKIE, CSRF_FIELD, CSRF_HEADER, get_caller
+from backend.core.http import BRANCH_COOKIE, CSRF_FIELD, CSRF_HEADER, get_caller, own_page
 from backend.enterprise import branches
 from backend.enterprise.branches import Branches
 from backend.enterprise.values import Branch, BranchSession
@@ -74,15 +74,6 @@ async def check_form(request: Request, entered: Entered) -> None:
         raise Forbidden("页面已失效，请刷新后重试。", detail={"reason": "csrf"})
 
 
-def check_same_site(request: Request) -> None:
-    """A login form sent from another site would sign the reader in as somebody else.
-
-    :raises Forbidden: when the browser says that it comes from there.
-    """
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Forbidden("请在本站的登录页登录。", detail={"reason": "cross_site"})
-
-
 def login_path(request: Request) -> str:
     """The login page, which leads back to the page that was wanted."""
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -91,7 +82,4 @@ def login_path(request: Request) -> str:
 
 def safe_next(path: str) -> str:
     """Where to go after the login: a page of the branch, never another site."""
-    parts = urlsplit(path)
-    ours = not parts.scheme and not parts.netloc and "\\" not in path
-    inside = parts.path == HOME or parts.path.startswith(f"{HOME}/")
-    return path if ours and inside and not parts.path.startswith(f"{HOME}/log") else HOME
+    return own_page(path, under=HOME) or HOME

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.core.accounts import AccountColumns, SessionColumns
 from backend.core.db import Base, UtcDateTime
 
 
@@ -34,32 +35,22 @@ class NetworkRow(Base):
     network: Mapped[str] = mapped_column(String(60))
 
 
-class AccountRow(Base):
+class AccountRow(AccountColumns, Base):
     """An account of a branch, for callers from elsewhere."""
 
     __tablename__ = "enterprise_account"
 
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     branch: Mapped[str] = mapped_column(ForeignKey("enterprise_branch.code", ondelete="CASCADE"), index=True)
-    username: Mapped[str] = mapped_column(String(80), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     email: Mapped[str] = mapped_column(String(200), default="")
-    password_hash: Mapped[str] = mapped_column(String(200))
-    active: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class SessionRow(Base):
-    """A signed-in account; the cookie's secret is kept only as a hash."""
+class SessionRow(SessionColumns, Base):
+    """A signed-in account."""
 
     __tablename__ = "enterprise_session"
 
-    secret_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("enterprise_account.id", ondelete="CASCADE"), index=True)
-    csrf: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class TopicRow(Base):

@@ -11,11 +11,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from backend.core.db import Database
 from backend.core.errors import InputError, NotFound, NotReady, Unauthenticated
-from backend.core.http import BRANCH_COOKIE, CallerDep, gate_of, limited
+from backend.core.http import BRANCH_COOKIE, CallerDep, check_same_site, gate_of, limited
 from backend.core.limits import LOGIN, SEARCH
 from backend.enterprise import alerts, branches, store
 from backend.enterprise.branches import Branches
-from backend.enterprise.entrance import HOME, Entered, Entrance, check_form, check_same_site, login_path, safe_next
+from backend.enterprise.entrance import HOME, Entered, Entrance, check_form, login_path, safe_next
 from backend.enterprise.library import Shelf
 from backend.enterprise.rendering import BEIJING, Pages
 from backend.enterprise.standards import chain, standard_of, status_on

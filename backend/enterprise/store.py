@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
+from backend.core.accounts import Accounts
 from backend.enterprise.models import (
     AccountRow,
     AlertRow,
@@ -20,7 +21,11 @@ from backend.enterprise.models import (
 )
 from backend.enterprise.values import Account, Alert, Branch, Topic, Watch
 
-# branches
+# branches and their accounts
+
+_OPEN_BRANCH = exists().where(BranchRow.code == AccountRow.branch, BranchRow.active)
+ACCOUNTS = Accounts(AccountRow, SessionRow, SessionRow.account_id, (_OPEN_BRANCH,))
+"""An account is open while its branch is."""
 
 
 def branches(session: Session) -> list[Branch]:
@@ -46,17 +51,10 @@ def replace_networks(session: Session, branch: str, networks: Sequence[str]) -> 
     session.flush()
 
 
-# accounts and sessions
-
-
 def account(row: AccountRow) -> Account:
     return Account(
         id=row.id, branch=row.branch, username=row.username, name=row.name, email=row.email, active=row.active
     )
-
-
-def account_row(session: Session, username: str) -> AccountRow | None:
-    return session.scalars(select(AccountRow).where(AccountRow.username == username)).first()
 
 
 def accounts(session: Session, branch: str | None) -> list[Account]:
@@ -64,43 +62,6 @@ def accounts(session: Session, branch: str | None) -> list[Account]:
     if branch is not None:
         query = query.where(AccountRow.branch == branch)
     return [account(row) for row in session.scalars(query)]
-
-
-def live_session(session: Session, secret_hash: str, moment: datetime) -> tuple[SessionRow, AccountRow] | None:
-    """A session that has not ended, of an account and branch that are open."""
-    found = session.execute(
-        select(SessionRow, AccountRow)
-        .join(AccountRow, AccountRow.id == SessionRow.account_id)
-        .join(BranchRow, BranchRow.code == AccountRow.branch)
-        .where(
-            SessionRow.secret_hash == secret_hash,
-            SessionRow.revoked_at.is_(None),
-            SessionRow.expires_at > moment,
-            AccountRow.active,
-            BranchRow.active,
-        )
-    ).first()
-    return (found[0], found[1]) if found else None
-
-
-def revoke_session(session: Session, secret_hash: str, moment: datetime) -> None:
-    session.execute(
-        update(SessionRow)
-        .where(SessionRow.secret_hash == secret_hash, SessionRow.revoked_at.is_(None))
-        .values(revoked_at=moment)
-    )
-
-
-def revoke_sessions_of(session: Session, account_id: str, moment: datetime) -> None:
-    session.execute(
-        update(SessionRow)
-        .where(SessionRow.account_id == account_id, SessionRow.revoked_at.is_(None))
-        .values(revoked_at=moment)
-    )
-
-
-def forget_ended_sessions(session: Session, before: datetime) -> None:
-    session.execute(delete(SessionRow).where(SessionRow.expires_at < before))
 
 
 # topics, followed standards, alerts

@@ -11,9 +11,9 @@ from backend.delivery import iso18626_models as iso18626
 from backend.delivery import models as delivery
 from backend.desk import models as desk
 from backend.enterprise import models as enterprise
-from indexer import catalogue
+from indexer import catalogue, source_state
 
-MODEL_MODULES = (chat, consortium, delivery, iso18626, desk, enterprise, jobs)
+MODEL_MODULES = (chat, consortium, delivery, iso18626, desk, enterprise, jobs, source_state)
 
 
 def all_metadata() -> list[MetaData]:

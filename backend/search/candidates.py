@@ -111,17 +111,8 @@ def find(
     Words are looked up and counted in ``pool`` while the question is embedded here: neither needs the other. ``read``
     gives the stored items whose texts are looked at.
     """
-    whole = tokeniser.folded_tokens(parsed.folded)
-    content = tokeniser.folded_tokens(parsed.content)
-    required, at_least = fuse.required(content)
-    word_query = WordQuery(
-        weights=fuse.token_weights(whole, content),
-        boosts=BOOSTS,
-        required=required,
-        at_least=at_least,
-        pinyin=parsed.pinyin,
-    )
-    words = _Words(view, narrow, word_query)
+    wanted, content = word_query(tokeniser, parsed)
+    words = _Words(view, narrow, wanted)
     searched = pool.submit(words.top, max(POOL, depth))
     counted = pool.submit(words.counts)
     vector = embed()
@@ -152,7 +143,7 @@ def find(
     ]
     best = {int(n): int(o) for n, o in zip(numbers, ordinals, strict=True)}
     question = second_look.asked(
-        tokeniser.words(parsed.content), content, view.lexical.document_frequency, view.lexical.count
+        tokeniser.whole_words(parsed.content), content, view.lexical.document_frequency, view.lexical.count
     )
     if parsed.pinyin:
         ranked = _spoken_first(candidates, set(found.keys.tolist()))
@@ -213,6 +204,16 @@ def _looked_at(
         seen = second_look.look(question, title, text)
         looked.append(replace(candidate, worth=seen.worth(candidate.z), covered=seen.coverage > 0, newest=newest))
     return fuse.rank([*looked, *ranked[second_look.LOOK_AT :]])
+
+
+def word_query(tokeniser: Tokeniser, parsed: ParsedQuery) -> tuple[WordQuery, list[str]]:
+    """What is looked for by words, and the tokens of the question without its phrases."""
+    whole = tokeniser.folded_tokens(parsed.folded)
+    content = tokeniser.folded_tokens(parsed.content)
+    required, at_least = fuse.required(content)
+    weights = fuse.token_weights(whole, content)
+    wanted = WordQuery(weights=weights, boosts=BOOSTS, required=required, at_least=at_least, pinyin=parsed.pinyin)
+    return wanted, content
 
 
 def nearest(view: IndexView, vector: NDArray[np.float32], narrow: Narrow, *, depth: int) -> Candidates:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +34,8 @@ from indexer.snapshot import SnapshotStore
 from indexer.tokens import Tokeniser
 from indexer.view import IndexView, Narrow
 
+QUESTIONS_KEPT = 2_000
+"""Questions whose vectors are kept: 3 MB."""
 FEW = 3
 """Items found by words below which other wordings are suggested."""
 
@@ -68,6 +71,8 @@ class SearchEngine:
         self.tokeniser = tokeniser or Tokeniser()
         self._catalogue = catalogue
         self._pool = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="search")
+        # The next page, another filter: the same question again, and embedding it is the dearest part of a search.
+        self._embedded = lru_cache(maxsize=QUESTIONS_KEPT)(self._embed_text)
         self._views = Views(snapshots, model=embedder.fingerprint, tokeniser=self.tokeniser.fingerprint)
 
     def search(self, request: SearchRequest, audiences: frozenset[str], *, own_member: str | None = None) -> SearchPage:
@@ -181,8 +186,12 @@ class SearchEngine:
         return tuple(hits.hit(found, group, own_member=None) for group in hits.grouped(others)[:limit])
 
     def _embed(self, parsed: ParsedQuery) -> NDArray[np.float32]:
-        vectors = self.embedder.embed_queries([parsed.text])
-        return np.asarray(vectors[0], dtype=np.float32)
+        return self._embedded(parsed.text)
+
+    def _embed_text(self, text: str) -> NDArray[np.float32]:
+        vector = np.asarray(self.embedder.embed_queries([text])[0], dtype=np.float32)
+        vector.setflags(write=False)
+        return vector
 
     def _find(self, view: IndexView, parsed: ParsedQuery, narrow: Narrow, *, depth: int) -> Candidates:
         return find(

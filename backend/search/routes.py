@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from backend.core.errors import InputError, NotFound
 from backend.core.http import CallerDep, limited
@@ -23,13 +23,32 @@ from backend.search.values import (
 from indexer.records import KINDS, StoredItem
 
 Words = Annotated[list[str] | None, Query(max_length=50)]
+SEVERAL = ("collection", "kind", "member", "language", "clc")
+ONCE = ("q", "year_from", "year_to", "available", "page", "size", "grouped")
+
+
+async def known_parameters(request: Request) -> None:
+    """A filter that is misspelt, or given twice, must not be left out unnoticed.
+
+    :raises InputError: naming the parameter.
+    """
+    given = request.query_params
+    unknown = sorted(set(given) - set(SEVERAL) - set(ONCE))
+    if unknown:
+        where = {"where": f"query.{unknown[0][:40]}", "allowed": sorted([*SEVERAL, *ONCE])}
+        raise InputError(f"没有这样的参数：{unknown[0][:40]}", detail=where)
+    for name in ONCE:
+        if len(given.getlist(name)) > 1:
+            raise InputError(f"参数 {name} 只能给一次。", detail={"where": f"query.{name}"})
 
 
 def router(engine: SearchEngine) -> APIRouter:
     """The search endpoints over one engine."""
     routes = APIRouter(prefix="/api", tags=["search"])
 
-    @routes.get("/search", dependencies=[limited("search", SEARCH)])
+    @routes.get(
+        "/search", dependencies=[Depends(known_parameters), limited("search", SEARCH)], response_model=SearchPage
+    )
     def search(
         caller: CallerDep,
         q: Annotated[str, Query(max_length=200_000)] = "",
@@ -44,7 +63,7 @@ def router(engine: SearchEngine) -> APIRouter:
         page: Annotated[int, Query(ge=1, le=10**9)] = 1,
         size: Annotated[int, Query(ge=1, le=100)] = 10,
         grouped: bool = False,
-    ) -> SearchPage:
+    ) -> Response:
         unknown = sorted(set(kind or ()) - set(KINDS))
         if unknown:
             raise InputError(
@@ -61,7 +80,9 @@ def router(engine: SearchEngine) -> APIRouter:
             available=available,
         )
         request = SearchRequest(q=q, filters=filters, page=page, size=size, grouped=grouped)
-        return engine.search(request, caller.audiences, own_member=caller.member)
+        page_found = engine.search(request, caller.audiences, own_member=caller.member)
+        # written by pydantic in one go: FastAPI would first turn it into dictionaries
+        return Response(page_found.model_dump_json(), media_type="application/json")
 
     @routes.get("/records/{item_id}", dependencies=[limited("search", SEARCH)])
     def record(item_id: str, caller: CallerDep) -> RecordView:

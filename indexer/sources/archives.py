@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,6 +21,9 @@ WORST_RATIO = 200
 """Unpacked to packed size above which a member larger than 64 MB is taken for a bomb."""
 _FREE = 64 * 1024 * 1024
 _CHUNK = 1 << 20
+_UNREADABLE = (
+    zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +41,7 @@ def unpack(archive: Path, *, into: Path) -> Iterator[Unpacked | Skipped]:
     """
     try:
         opened = zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise SourceError(f"{archive.name}: 不是可读的 ZIP（{error}）") from error
     total = 0
     with opened:
@@ -47,26 +53,31 @@ def unpack(archive: Path, *, into: Path) -> Iterator[Unpacked | Skipped]:
                 continue
             refused = _refusal(member, name) or ("解压总量超过上限" if total + member.file_size > MOST_BYTES else "")
             if refused:
-                yield Skipped(place=name[:200], reason=refused)
+                yield Skipped(place=name[:200], reason=refused, source_id=name[:500])
                 continue
             target = into / f"{number}{PurePosixPath(name).suffix.lower()[:12]}"
             try:
                 total += _copy(opened, member, target)
+            except _UNREADABLE as error:
+                target.unlink(missing_ok=True)
+                yield Skipped(place=name[:200], reason=f"ZIP 成员无法解压：{error}", source_id=name[:500])
+                continue
+            try:
                 yield Unpacked(name=name, path=target)
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, ValueError) as error:
-                yield Skipped(place=name[:200], reason=f"ZIP 成员无法解压：{error}")
             finally:
                 target.unlink(missing_ok=True)
 
 
 def _name(member: zipfile.ZipInfo) -> str:
-    """The member's name; Chinese Windows writes GBK without saying so, which zipfile reads as cp437."""
+    """The member's name; Chinese Windows writes GBK, others UTF-8, without saying so, which zipfile reads as cp437."""
     if member.flag_bits & 0x800:
         return member.filename
-    try:
-        return member.filename.encode("cp437").decode("gb18030")
-    except UnicodeError:
-        return member.filename
+    for codec in ("utf-8", "gb18030", "big5hkscs"):
+        try:
+            return member.filename.encode("cp437").decode(codec)
+        except UnicodeError:
+            continue
+    return member.filename
 
 
 def _clutter(name: str) -> bool:
@@ -101,6 +112,25 @@ def _copy(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> int
                 raise zipfile.BadZipFile("内容比目录所记的长")
             sink.write(chunk)
     return written
+
+
+def gunzip(packed: Path, *, into: Path) -> Path:
+    """Unpack a gzip file to ``into``.
+
+    :raises SourceError: when it is damaged, or unpacks to more than is sane.
+    """
+    most = min(LARGEST_MEMBER, max(_FREE, WORST_RATIO * packed.stat().st_size))
+    written = 0
+    try:
+        with gzip.open(packed) as source, into.open("wb") as sink:
+            while chunk := source.read(_CHUNK):
+                written += len(chunk)
+                if written > most or shutil.disk_usage(into.parent).free < _FREE:
+                    raise SourceError(f"{packed.name}: 解压后过大（疑似压缩炸弹），或磁盘空间不足")
+                sink.write(chunk)
+    except (gzip.BadGzipFile, EOFError, zlib.error, OSError) as error:
+        raise SourceError(f"{packed.name}: GZIP 无法解压：{error}") from error
+    return into
 
 
 def guard_size(path: Path | BinaryIO, *, most: int = 512 * 1024 * 1024) -> None:

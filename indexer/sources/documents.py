@@ -1,268 +1,212 @@
-"""PDF, DOCX, HTML, Markdown and plain text files as documents with headings, pages and exact offsets."""
+"""PDF, DOCX, HTML, Markdown and plain text files as documents with headings, pages, clauses and exact offsets."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import docx
-import pypdf
-from docx.opc.exceptions import PackageNotFoundError
-from docx.table import Table
-from docx.text.paragraph import Paragraph
-from lxml import etree, html
 from markdown_it import MarkdownIt
-from pypdf.errors import PyPdfError
+from markdown_it.token import Token
 
-from indexer.normalise import standard_numbers_in
-from indexer.records import Block, Document, Identifier, Kind
-from indexer.sources.values import Outcomes, Read, Skipped
+from indexer.records import Document, Kind
+from indexer.sources.encoding import decode_text
+from indexer.sources.outline import Outline, mark_of, title_like
+from indexer.sources.pdf import read_pdf
+from indexer.sources.standards import facts_of, looks_like_standard
+from indexer.sources.values import Noticed, Outcomes, Read, Skipped
+from indexer.sources.web_page import decode_page, read_page
+from indexer.sources.word import read_word
 
-SUFFIXES = frozenset({".pdf", ".docx", ".html", ".htm", ".md", ".markdown", ".txt"})
-MAX_CHARACTERS = 5_000_000
-
-_HEADING = re.compile(r"h([1-6])")
-_CLAUSE = re.compile(r"^(?:第[〇一二三四五六七八九十百零\d]+[章节条]|\d+(?:\.\d+){0,4}(?=[\s　、．]))")
-
-
-class _Builder:
-    """Gathers paragraphs into one text, and blocks over it that remember headings, page and clause."""
-
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._length = 0
-        self._headings: list[tuple[int, str]] = []
-        self.blocks: list[Block] = []
-
-    def heading(self, level: int, text: str) -> None:
-        del self._headings[
-            next((i for i, (own, _) in enumerate(self._headings) if own >= level), len(self._headings)) :
-        ]
-        self._headings.append((level, text.strip()))
-
-    def paragraph(self, text: str, *, page: int | None = None) -> None:
-        body = re.sub(r"[ \t\u3000]+", " ", text.replace("\x00", "")).strip()
-        if not body or self._length > MAX_CHARACTERS:
-            return
-        start = self._length
-        self._text.append(body + "\n")
-        self._length += len(body) + 1
-        clause = _CLAUSE.match(body)
-        headings = tuple(title for _, title in self._headings)
-        last = self.blocks[-1] if self.blocks else None
-        if last and not clause and last.headings == headings and last.page == page:
-            self.blocks[-1] = Block(
-                start=last.start, end=self._length, headings=headings, page=page, clause=last.clause
-            )
-        else:
-            self.blocks.append(
-                Block(start=start, end=self._length, headings=headings, page=page, clause=clause[0] if clause else "")
-            )
-
-    @property
-    def text(self) -> str:
-        return "".join(self._text)
-
-    @property
-    def first_heading(self) -> str:
-        return self._headings[0][1] if self._headings else ""
+SUFFIXES = frozenset({".pdf", ".docx", ".html", ".htm", ".xhtml", ".shtml", ".md", ".markdown", ".txt", ".text"})
+LARGEST_TEXT = 64 * 1024 * 1024
+"""Bytes of a text, Markdown or HTML file."""
 
 
-def read_document(path: Path, *, source_id: str, kind: Kind) -> Outcomes:
-    """One file as one document."""
-    suffix = path.suffix.lower()
-    builder = _Builder()
-    encoding = "binary"
-    title = ""
+def read_document(path: Path, *, source_id: str, kind: Kind | None = None) -> Outcomes:
+    """One file as one document; of kind ``standard`` when it looks like one and no kind is given."""
+    outline = Outline()
     try:
-        if suffix == ".pdf":
-            title = _pdf(path, builder)
-        elif suffix == ".docx":
-            title = _docx(path, builder)
-        else:
-            text, encoding = decode(path.read_bytes())
-            if suffix in (".html", ".htm"):
-                title = _html(text, builder)
-            elif suffix in (".md", ".markdown"):
-                title = _markdown(text, builder)
-            else:
-                _plain(text, builder)
+        said = _read(path, outline)
     except ValueError as error:
-        yield Skipped(place=source_id, reason=str(error))
+        yield Skipped(place=source_id, reason=str(error), source_id=source_id)
         return
-    if not builder.text.strip():
-        reason = "没有可提取的文字（扫描件？安装 ocr 附加组件后可识别）" if suffix == ".pdf" else "没有文字"
-        yield Skipped(place=source_id, reason=reason)
+    for remark in said["remarks"]:
+        yield Noticed(place=source_id, remark=remark, partial=said["partial"])
+    if outline.cut:
+        yield Noticed(place=source_id, remark="文字超过五百万字，其余没有读入")
+    if not outline.text.strip():
+        yield Skipped(place=source_id, reason="没有文字", source_id=source_id)
         return
-    name = title.strip() or builder.first_heading or path.stem
-    numbers = standard_numbers_in(name) if kind == "standard" else []
+    stem = Path(source_id.rstrip("/")).stem
+    told = "" if said["title"].lower() == stem.lower() else said["title"]
+    heading = "" if mark_of(outline.first_heading) else outline.first_heading
+    title = (told or heading or stem)[:300]
     yield Read(
-        thing=Document(
-            source_id=source_id,
-            kind=kind,
-            title=name[:300],
-            text=builder.text,
-            identifiers=tuple(Identifier(scheme="standard", value=v, display=name[a:b]) for a, b, v in numbers[:1]),
-            blocks=tuple(builder.blocks),
-            metadata={"file": path.name},
-        ),
+        thing=_document(outline, source_id, kind, title, stem, said["metadata"]),
         place=source_id,
-        encoding=encoding,
-        note=suffix.removeprefix("."),
+        encoding=said["encoding"],
+        note=said["note"],
     )
 
 
-def decode(raw: bytes) -> tuple[str, str]:
-    """Text of bytes in UTF-8, UTF-16 with a mark, GB18030 or Big5.
+def _document(
+    outline: Outline, source_id: str, kind: Kind | None, title: str, stem: str, metadata: dict[str, str]
+) -> Document:
+    chosen: Kind = kind or ("standard" if looks_like_standard(outline.text, stem) else "document")
+    facts = facts_of(outline.text, title=title, file_name=stem) if chosen == "standard" else None
+    date = metadata.pop("date", "")
+    return Document(
+        source_id=source_id,
+        kind=chosen,
+        title=(facts.full_title if facts and facts.number else title)[:300],
+        text=outline.text,
+        date=(facts.issue_date if facts else "") or date,
+        identifiers=facts.identifiers if facts else (),
+        blocks=tuple(outline.blocks),
+        metadata={"file": Path(source_id).name, **metadata, **(facts.metadata if facts else {})},
+    )
 
-    :raises ValueError: when it is none of them.
+
+def _read(path: Path, outline: Outline) -> dict[str, Any]:
+    """Fill the outline; returns title, encoding, how it was found, remarks and metadata.
+
+    :raises ValueError: with the reason why it cannot be read.
     """
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", "replace"), "utf-16"
-    for encoding in ("utf-8-sig", "gb18030", "big5"):
-        try:
-            return raw.decode(encoding), encoding.removesuffix("-sig")
-        except UnicodeDecodeError:
-            continue
-    raise ValueError("无法识别的文字编码")
+    with path.open("rb") as file:
+        head = file.read(1024)
+    suffix = path.suffix.lower()
+    said: dict[str, Any] = {
+        "title": "",
+        "encoding": "",
+        "note": "由文件格式规定",
+        "remarks": [],
+        "partial": False,
+        "metadata": {},
+    }
+    if b"%PDF-" in head:
+        found = read_pdf(path, outline)
+        return said | {
+            "title": found.title, "remarks": found.remarks, "partial": found.partial, "encoding": "PDF",
+        }  # fmt: skip
+    if head.startswith(b"PK"):
+        said["title"] = read_word(path, outline)
+        return said | {"encoding": "DOCX"}
+    if suffix in (".pdf", ".docx"):
+        raise ValueError(f"内容不是 {suffix[1:].upper()}（文件头不对）")
+    return said | _read_text(path, head, suffix, outline)
+
+
+def _read_text(path: Path, head: bytes, suffix: str, outline: Outline) -> dict[str, Any]:
+    size = path.stat().st_size
+    if size > LARGEST_TEXT:
+        raise ValueError(f"文本文件有 {size // 1024 // 1024} MB，超过 {LARGEST_TEXT // 1024 // 1024} MB")
+    raw = path.read_bytes()
+    is_page = suffix in (".html", ".htm", ".xhtml", ".shtml") or re.match(
+        rb"\s*(?:<!doctype\s+html|<html\b)", head.removeprefix(b"\xef\xbb\xbf"), re.IGNORECASE
+    )
+    text, encoding, why = decode_page(raw) if is_page else decode_text(raw)
+    if "\x00" in text[:4096]:
+        raise ValueError("不是文本文件（含有二进制内容）")
+    told: dict[str, Any] = {"encoding": encoding, "note": why, "remarks": []}
+    if bad := text.count("\ufffd"):
+        told["remarks"] = [f"有 {bad} 处字节不合 {encoding} 编码，已替换"]
+    if is_page:
+        return told | {"title": read_page(text, outline)}
+    if suffix in (".md", ".markdown"):
+        title, metadata = read_markdown(text, outline)
+        return told | {"title": title, "metadata": metadata}
+    _read_lines(text.splitlines(), outline)
+    return told
+
+
+def _read_lines(lines: list[str], outline: Outline) -> None:
+    """Lines of a plain text; a short first one above others is its title."""
+    first = next((place for place, line in enumerate(lines) if line.strip()), len(lines))
+    for place, line in enumerate(lines):
+        if (
+            place == first
+            and title_like(line)
+            and not mark_of(line)
+            and any(rest.strip() for rest in lines[place + 1 :])
+        ):
+            outline.heading(1, line)
+        else:
+            outline.line(line)
 
 
 def text_of_html(source: str) -> str:
-    """The words of an HTML fragment."""
+    """The words of an HTML fragment.
+
+    :raises ValueError: when it cannot be parsed.
+    """
     if "<" not in source and "&" not in source:
-        return source
-    builder = _Builder()
-    _html(source, builder)
-    return builder.text.strip()
+        return " ".join(source.split())
+    outline = Outline()
+    read_page(f"<body>{source}</body>", outline)
+    return outline.text.strip()
 
 
-def _pdf(path: Path, builder: _Builder) -> str:
-    try:
-        reader = pypdf.PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise ValueError("PDF 有密码保护")
-        for number, page in enumerate(reader.pages, start=1):
-            for paragraph in _pdf_paragraphs(page.extract_text() or ""):
-                builder.paragraph(paragraph, page=number)
-        return str(reader.metadata.title or "") if reader.metadata else ""
-    except PyPdfError as error:
-        raise ValueError(f"PDF 无法读取：{error}") from error
-    except (
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        OverflowError,
-        NotImplementedError,
-    ) as error:
-        raise ValueError(f"PDF 结构损坏（{type(error).__name__}）") from error
-
-
-def _pdf_paragraphs(text: str) -> list[str]:
-    """Lines of a page, joined where a line ends in the middle of a sentence."""
-    paragraphs: list[str] = []
-    for line in text.splitlines():
-        stripped = line.strip()
-        if not stripped:
-            continue
-        if (
-            paragraphs
-            and not re.search(r"[。！？；：.!?;:]$", paragraphs[-1])
-            and not _CLAUSE.match(stripped)
-            and len(paragraphs[-1]) > 18
-        ):
-            glue = " " if paragraphs[-1][-1].isascii() and stripped[0].isascii() else ""
-            paragraphs[-1] += glue + stripped
-        else:
-            paragraphs.append(stripped)
-    return paragraphs
-
-
-def _docx(path: Path, builder: _Builder) -> str:
-    try:
-        document = docx.Document(str(path))
-    except (PackageNotFoundError, KeyError, ValueError, OSError, etree.XMLSyntaxError) as error:
-        raise ValueError(f"DOCX 无法读取：{error}") from error
-    for part in document.iter_inner_content():
-        if isinstance(part, Paragraph):
-            style = (part.style.name or "") if part.style else ""
-            level = re.search(r"(?:Heading|标题)\s*(\d)", style)
-            if level and part.text.strip():
-                builder.heading(int(level[1]), part.text)
-            builder.paragraph(part.text)
-        elif isinstance(part, Table):
-            for row in part.rows:
-                cells = dict.fromkeys(cell.text.strip() for cell in row.cells)
-                builder.paragraph(" | ".join(cell for cell in cells if cell))
-    return str(document.core_properties.title or "")
-
-
-_BLOCK_TAGS = frozenset(
-    {"p", "li", "dt", "dd", "blockquote", "pre", "td", "th", "div", "section", "article", "figcaption", "caption"}
+_FRONT = re.compile(r"\A---\s*\n(.*?)\n(?:---|\.\.\.)\s*(?:\n|\Z)", re.DOTALL)
+_FRONT_LINE = re.compile(
+    r"""^(title|date|author|source|url|标题|日期|作者|来源)\s*[:：]\s*["']?(.*?)["']?\s*$""", re.MULTILINE
 )
-_DROPPED = ("script", "style", "noscript", "template", "nav", "footer", "form", "iframe", "svg", "header")
+_FRONT_NAMES = {"标题": "title", "日期": "date", "作者": "author", "来源": "source"}
 
 
-def _html(source: str, builder: _Builder) -> str:
-    if not source.strip():
-        return ""
-    try:
-        tree = html.document_fromstring(
-            re.sub(r"^\s*<\?xml[^>]*\?>", "", source), parser=html.HTMLParser(no_network=True, huge_tree=False)
-        )
-    except (etree.ParserError, etree.XMLSyntaxError) as error:
-        raise ValueError(f"HTML 无法读取：{error}") from error
-    title = (tree.findtext(".//title") or "").strip()
-    etree.strip_elements(tree, *_DROPPED, etree.Comment, with_tail=False)
-    body = tree.find("body")
-    _walk_html(tree if body is None else body, builder)
-    return title
+def read_markdown(source: str, outline: Outline) -> tuple[str, dict[str, str]]:
+    """Fill the outline; returns the title (of the front matter, or the first heading) and other front matter."""
+    front = _FRONT.match(source)
+    told = {_FRONT_NAMES.get(name, name): value for name, value in _FRONT_LINE.findall(front[1])} if front else {}
+    tokens = MarkdownIt("commonmark").enable("table").parse(source[front.end() :] if front else source)
+    _Markdown(outline).read(iter(tokens))
+    return told.pop("title", ""), told
 
 
-def _walk_html(root: html.HtmlElement, builder: _Builder) -> None:
-    """Text in document order: a heading or a block element ends the paragraph that is open."""
-    pending: list[str] = []
+class _Markdown:
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
 
-    def flush() -> None:
-        builder.paragraph(" ".join("".join(pending).split()))
-        pending.clear()
-
-    for event, element in etree.iterwalk(root, events=("start", "end")):
-        tag = element.tag if isinstance(element.tag, str) else ""
-        heading = _HEADING.fullmatch(tag)
-        if event == "start":
-            if heading or tag in _BLOCK_TAGS or tag in ("br", "tr", "table", "ul", "ol"):
-                flush()
-            if heading:
-                builder.heading(int(heading[1]), " ".join("".join(element.itertext()).split()))
-            pending.append(element.text or "")
-        else:
-            if heading or tag in _BLOCK_TAGS or tag == "tr":
-                flush()
-            if element is not root:
-                pending.append(element.tail or "")
-    flush()
+    def read(self, tokens: Iterator[Token]) -> None:
+        for token in tokens:
+            if token.type == "heading_open":
+                self._outline.heading(int(token.tag[1]), _inline(next(tokens)))
+            elif token.type == "table_open":
+                self._outline.table(list(_table_rows(tokens)), header=True)
+            elif token.type == "inline":
+                for line in _inline(token).split("\n"):
+                    self._outline.paragraph(line)
+            elif token.type in ("fence", "code_block"):
+                self._outline.paragraph(token.content)
+            elif token.type == "html_block" and not token.content.lstrip().startswith("<!--"):
+                self._outline.paragraph(text_of_html(token.content))
 
 
-def _markdown(source: str, builder: _Builder) -> str:
-    title = ""
-    level = 0
-    for token in MarkdownIt("commonmark").enable("table").parse(source):
-        if token.type == "heading_open":
-            level = int(token.tag[1])
-        elif token.type == "inline":
-            text = "".join(child.content or " " for child in token.children or [] if child.type != "image")
-            if level:
-                builder.heading(level, text)
-                title = title or text
-                level = 0
-            builder.paragraph(text)
-        elif token.type in ("fence", "code_block"):
-            builder.paragraph(token.content)
-    return title
+def _inline(token: Token) -> str:
+    """The words; a line broken in the middle of a sentence is made whole again."""
+    said = "".join(_said(child) for child in token.children or [])
+    whole = ""
+    for line in said.split("\n"):
+        broken = len(whole.rpartition("\n")[2]) >= 30 and not re.search(r"[。！？；：.!?;:]$", whole)
+        glue = "" if not whole else "\n" if not broken else " " if whole[-1].isascii() else ""
+        whole += glue + line.strip()
+    return whole
 
 
-def _plain(source: str, builder: _Builder) -> None:
-    for line in source.splitlines():
-        builder.paragraph(line)
+def _said(child: Token) -> str:
+    if child.type in ("softbreak", "hardbreak"):
+        return "\n"
+    return "" if child.type in ("image", "html_inline") else child.content
+
+
+def _table_rows(tokens: Iterator[Token]) -> Iterator[list[str]]:
+    row: list[str] = []
+    for token in tokens:
+        if token.type == "table_close":
+            return
+        if token.type == "inline":
+            row.append(_inline(token))
+        elif token.type == "tr_close":
+            yield row
+            row = []

@@ -21,6 +21,8 @@ def detect(content: bytes) -> tuple[str, str]:
     for bom, codec in _BOMS:
         if content.startswith(bom):
             return codec, "有字节顺序标记（BOM）"
+    if b"\x00" in content and (wide := _wide(content)):
+        return wide, "隔一个字节为零（没有标记的 UTF-16）"
     if content.isascii():
         return "utf-8", "全部为 ASCII"
     if _valid(content, "utf-8"):
@@ -32,6 +34,17 @@ def detect(content: bytes) -> tuple[str, str]:
     if _valid(content, "gb18030"):
         return "gb18030", "不是 UTF-8，但全部字节是有效的 GB18030"
     return "utf-8", "无法确定，按 UTF-8 读取并替换无效字节"
+
+
+def _wide(content: bytes) -> str:
+    """UTF-16 without a mark: nearly all zero bytes stand at even (or at odd) places, and there are many; else empty."""
+    even, odd = content[::2].count(0), content[1::2].count(0)
+    if even + odd < len(content) * 0.05:
+        return ""
+    for here, there, codec in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+        if here > 20 * there and _valid(content[: len(content) // 2 * 2], codec):
+            return codec
+    return ""
 
 
 def _valid(content: bytes, codec: str) -> bool:

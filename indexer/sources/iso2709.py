@@ -1,14 +1,14 @@
 """ISO 2709 files, record by record, however damaged: the reader finds the next record by its terminator and leader.
 
-pymarc parses each record; what stands around it here is finding records (a wrong length in the leader is corrected,
-garbage between records is passed over and reported) and telling the character encoding.
+pymarc parses each sound record; what stands around it here is finding records (a wrong length in the leader is
+corrected, garbage between records is passed over and reported), telling the character encoding, and giving pymarc's
+values to fields that its parser cannot reach (:mod:`indexer.sources.repair`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +17,14 @@ from typing import BinaryIO
 import pymarc
 from pymarc.exceptions import PymarcException
 
-from indexer.sources.repair import Layout, layout, rebuilt
+from indexer.sources.marc_encoding import Judgement, decoded, judge
+from indexer.sources.repair import ENTRIES, FIELD_END, LEADER, RECORD_END, Layout, layout
 
-RECORD_END = b"\x1d"
-FIELD_END = b"\x1e"
 LONGEST_RECORD = 4 * 1024 * 1024
+_KEPT = 256 * 1024
+"""Of overlong data without a terminator, what is kept: the record that ends it may begin there."""
 _CHUNK = 1 << 20
+_EMPTY = b"\x00\x1a\x1d \r\n\t\xef\xbb\xbf"
 
 # ISO 2709 leader as MARC21 and UNIMARC use it: length, status and type, indicator and code lengths, base address
 _LEADER = re.compile(rb"[0-9]{5}[\x20-\x7e]{5}[0-9 ]{2}[0-9 ]{5}[\x20-\x7e]{3}[\x20-\x7e]{4}")
@@ -30,12 +32,14 @@ _LEADER = re.compile(rb"[0-9]{5}[\x20-\x7e]{5}[0-9 ]{2}[0-9 ]{5}[\x20-\x7e]{3}[\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRecord:
-    """Bytes between two record terminators. ``garbage`` bytes before the leader were passed over."""
+    """Bytes between two record terminators. ``garbage`` bytes before the leader were passed over; ``open`` says that
+    the file ends without the record's terminator."""
 
     number: int
     offset: int
     content: bytes
     garbage: int = 0
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,57 +52,95 @@ class Unreadable:
     cut: bool = False
 
 
+class _Splitter:
+    """Numbers the records of a stream as they come. Nothing longer than ``LONGEST_RECORD`` is kept in memory."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._lost = 0
+
+    def piece(self, offset: int, content: bytes, *, last: bool = False) -> Iterator[RawRecord | Unreadable]:
+        """The records before one terminator: one as a rule, several when terminators between them were destroyed."""
+        lost, self._lost = self._lost, 0
+        starts = [0] if _fits(content) else _leaders(content)
+        if not starts:
+            if lost or content.strip(_EMPTY):
+                self._number += 1
+                yield self._nothing(offset, content, lost, last)
+            return
+        garbage = lost + len(content[: starts[0]].strip(_EMPTY))
+        for place, start in enumerate(starts):
+            stop = starts[place + 1] if place + 1 < len(starts) else len(content)
+            self._number += 1
+            ends = content[stop - 1 : stop] == RECORD_END
+            yield RawRecord(
+                number=self._number,
+                offset=offset + start,
+                content=content[start:stop] if ends else content[start:stop] + RECORD_END,
+                garbage=0 if place else garbage,
+                open=last and stop == len(content) and not ends,
+            )
+
+    def lose(self, count: int) -> None:
+        """So many bytes without a terminator were let go."""
+        self._lost += count
+
+    def _nothing(self, offset: int, content: bytes, lost: int, last: bool) -> Unreadable:
+        if last:
+            return Unreadable(
+                number=self._number, offset=offset, reason="文件在记录中间结束（缺少记录结束符）", cut=True
+            )
+        reason = f"没有记录结束符的超长数据（{lost + len(content)} 字节）" if lost else "找不到记录头标"
+        return Unreadable(number=self._number, offset=max(0, offset - lost), reason=reason)
+
+
 def raw_records(file: BinaryIO) -> Iterator[RawRecord | Unreadable]:
     """Everything between record terminators, at most ``LONGEST_RECORD`` of it in memory."""
     buffer = bytearray()
-    offset = number = 0
-    overlong = False
-    while True:
-        chunk = file.read(_CHUNK)
+    splitter = _Splitter()
+    offset = 0
+    while chunk := file.read(_CHUNK):
+        searched = len(buffer)
         buffer += chunk
         begin = 0
-        while (end := buffer.find(RECORD_END, begin)) >= 0:
-            number += 1
-            if overlong:
-                yield Unreadable(number=number, offset=offset + begin, reason="没有记录结束符的超长数据")
-                overlong = False
-            else:
-                yield from _record(number, offset + begin, bytes(buffer[begin : end + 1]))
+        while (end := buffer.find(RECORD_END, max(begin, searched))) >= 0:
+            yield from splitter.piece(offset + begin, bytes(buffer[begin : end + 1]))
             begin = end + 1
+        excess = len(buffer) - begin - LONGEST_RECORD
+        if excess > 0:
+            begin = len(buffer) - _KEPT
+            splitter.lose(begin)
         offset += begin
         del buffer[:begin]
-        if len(buffer) > LONGEST_RECORD:
-            overlong = True
-            offset += len(buffer)
-            buffer.clear()
-        if not chunk:
-            break
-    if buffer.strip(b"\x00\x1a \r\n"):
-        yield Unreadable(number=number + 1, offset=offset, reason="文件在记录中间结束（缺少记录结束符）", cut=True)
+    if buffer.strip(_EMPTY):
+        yield from splitter.piece(offset, bytes(buffer), last=True)
 
 
-def _record(number: int, offset: int, content: bytes) -> Iterator[RawRecord | Unreadable]:
-    """The records before one terminator: one as a rule, several when the terminators between them were destroyed."""
-    starts = _leaders(content)
-    if not starts:
-        if content.strip(b"\x00\x1a\x1d \r\n\xef\xbb\xbf"):
-            yield Unreadable(number=number, offset=offset, reason="找不到记录头标")
-        return
-    garbage = len(content[: starts[0]].strip(b"\x00\x1a \r\n\xef\xbb\xbf"))
-    for place, start in enumerate(starts):
-        end = starts[place + 1] if place + 1 < len(starts) else len(content)
-        piece = content[start:end] if end == len(content) else content[start:end] + RECORD_END
-        yield RawRecord(number=number, offset=offset + start, content=piece, garbage=0 if place else garbage)
+def _fits(content: bytes) -> bool:
+    """Is it one record whose leader is right: the case of nearly every record."""
+    return (
+        content[:5] == b"%05d" % len(content)
+        and content[12:17].isdigit()
+        and content[int(content[12:17]) - 1 : int(content[12:17])] == FIELD_END
+    )
 
 
 def _leaders(content: bytes) -> list[int]:
     """Where records begin: every leader whose directory ends where it says, and one at the very start in any case."""
-    found = []
-    for match in _LEADER.finditer(content):
-        start = match.start()
-        if not content[:start].strip(b"\x00\x1a \r\n\xef\xbb\xbf") or _is_inner(content, start):
-            found.append(start)
-    return found
+    first = len(content) - len(content.lstrip(_EMPTY))
+    found = [match.start() for match in _LEADER.finditer(content)]
+    kept = [start for start in found if start == first or _is_inner(content, start)]
+    if first not in kept and content[first : first + 5].isdigit() and _has_directory(content, first):
+        kept.insert(0, first)
+    if not kept:
+        kept = [match.start() - LEADER for match in ENTRIES.finditer(content) if match.start() >= LEADER][:1]
+        kept = [start for start in kept if _passes_for_leader(content[start : start + LEADER])]
+    return kept
+
+
+def _passes_for_leader(head: bytes) -> bool:
+    """May these 24 bytes before a directory be a leader whose numbers were left blank or lost?"""
+    return head[:5].isdigit() or head[10:12] == b"22" or (not head[:5].strip() and head[5:8].strip().isalpha())
 
 
 def _is_inner(content: bytes, start: int) -> bool:
@@ -107,7 +149,15 @@ def _is_inner(content: bytes, start: int) -> bool:
     if content[start + 10 : start + 12] != b"22" or not base.isdigit():
         return False
     size = int(base) - 25
-    return size >= 12 and size % 12 == 0 and content[start + int(base) - 1 : start + int(base)] == FIELD_END
+    fits = size >= 12 and size % 12 == 0 and content[start + int(base) - 1 : start + int(base)] == FIELD_END
+    directory = ENTRIES.match(content, start + LEADER)
+    return fits or (directory is not None and len(directory[0]) > 24 and directory[0][:2] == b"00")
+
+
+def _has_directory(content: bytes, start: int) -> bool:
+    """Is there, behind 24 bytes of any kind, a directory or at least twelve bytes and a field end?"""
+    end = content.find(FIELD_END, start + LEADER)
+    return end >= start + LEADER + 12 or ENTRIES.match(content, start + LEADER) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,91 +170,65 @@ class Parsed:
     remark: str = ""
 
 
-def parse(raw: RawRecord) -> Parsed:
-    """:raises ValueError: with a reason to show when no record can be made of it."""
-    encoding, why = detect_encoding(raw.content)
-    codec = None if encoding == "marc-8" else {"big5": "big5hkscs"}.get(encoding, encoding)
-    remark = ""
-    try:
-        found = layout(raw.content)
-        content = _as_it_is(raw.content) if found.sound and _is_plain(found, codec, why) else rebuilt(found, codec)
-        remark = "" if found.sound else "目录与字段的位置不符，已按字段次序读取"
-    except ValueError as error:
-        if codec not in (None, "utf-8"):
-            raise
-        content, remark = raw.content, f"{error}；按目录读取"
-        content = b"%05d" % min(len(content), 99_999) + content[5:9] + (b"a" if codec else b" ") + content[10:]
-    if codec is None:
-        content = content[:9] + b" " + content[10:]
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):  # pymarc's MARC-8 reader prints
-            warnings.simplefilter("ignore")
-            marc = pymarc.Record(
-                content, force_utf8=codec is not None, utf8_handling="replace", hide_utf8_warnings=True
-            )
-    except PymarcException as error:
-        raise ValueError(f"记录结构损坏：{error}" if str(error) else type(error).__name__) from error
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, LookupError) as error:
-        raise ValueError(f"记录结构损坏（{type(error).__name__}）") from error
+def parse(raw: RawRecord, *, usual: str = "") -> Parsed:
+    """``usual``: the encoding of the records before it in the same file.
+
+    :raises ValueError: with a reason to show when no record can be made of it.
+    """
+    content = raw.content
+    found = layout(content)
+    if raw.open and not found.sound:
+        raise ValueError("文件在记录中间结束（缺少记录结束符）")
+    told = judge(content, leader=found.leader, fields=found.fields, usual=usual)
+    plain = found.sound and told.name == "utf-8" and "无效" not in told.why and _ordinary(found)
+    marc = _by_pymarc(content) if plain else None
+    if marc is None:
+        marc = _from_layout(found, told)
     if not marc.fields:
         raise ValueError("记录里没有字段")
-    return Parsed(marc=marc, encoding=encoding, why=why, remark=remark)
+    remark = "；".join(part for part in (found.remark, "文件末尾缺少记录结束符" if raw.open else "") if part)
+    return Parsed(marc=marc, encoding=told.name, why=told.why, remark=remark)
 
 
-def _is_plain(found: Layout, codec: str | None, why: str) -> bool:
-    """Is it UTF-8 throughout, with ASCII indicators, so that pymarc can have it as it is?"""
-    return codec == "utf-8" and "无效" not in why and all(field[:2].isascii() for _, field in found.fields)
+def _ordinary(found: Layout) -> bool:
+    """Has every data field two ASCII indicators and then a subfield?"""
+    return all((body[2:3] == b"\x1f" and body[:2].isascii()) or tag < b"010" for tag, body in found.fields)
 
 
-def _as_it_is(content: bytes) -> bytes:
-    return b"%05d" % min(len(content), 99_999) + content[5:9] + b"a" + content[10:]
-
-
-def detect_encoding(content: bytes) -> tuple[str, str]:
-    """The encoding of a record's bytes and the reason, from its bytes more than from its leader."""
-    declared = content[9:10]
-    if content.isascii():
-        return ("marc-8", "含转义序列") if b"\x1b" in content else ("utf-8", "全部为 ASCII")
-    if _is_utf8(content):
-        return "utf-8", "字节是有效的 UTF-8" + ("" if declared == b"a" else "（头标未声明）")
-    if b"\x1b" in content:
-        return "marc-8", "含 MARC-8 转义序列"
-    body = content[24:]
-    scores = {"gb18030": _gb_score(body), "big5": _big5_score(body)}
-    best = max(scores, key=lambda name: scores[name])
-    if scores[best] > 0.6:
-        return best, f"{scores[best]:.0%} 的双字节落在 {best.upper()} 常用字区"
-    if declared == b"a":
-        return "utf-8", "头标声明 UTF-8，但含无效字节（已替换）"
-    return "marc-8", "单字节变音符号"
-
-
-def _is_utf8(content: bytes) -> bool:
+def _by_pymarc(content: bytes) -> pymarc.Record | None:
+    """pymarc's own reading of a sound record; None where it stumbles over something that was not foreseen."""
+    head = b"%05d" % min(len(content), 99_999) + content[5:9] + b"a22" + content[12:]
     try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pymarc.Record(head, force_utf8=True, utf8_handling="replace", hide_utf8_warnings=True)
+    except (PymarcException, ValueError, IndexError, KeyError, TypeError, AttributeError, LookupError):
+        return None
 
 
-def _gb_score(body: bytes) -> float:
-    """Share of the high bytes that stand in pairs of GB 2312 level 1 (B0–D7) or its symbols (A1–A3)."""
-    high = sum(byte >= 0x80 for byte in body)
-    pairs = re.findall(rb"[\xb0-\xd7][\xa1-\xfe]|[\xa1-\xa3][\xa1-\xfe]|[\xd8-\xf7][\xa1-\xfe]", body)
-    common = sum(len(pair) for pair in pairs if 0xB0 <= pair[0] <= 0xD7 or pair[0] <= 0xA3)
-    return common / high if high and _decodes(body, "gb18030") else 0.0
+def _from_layout(found: Layout, told: Judgement) -> pymarc.Record:
+    record = pymarc.Record()
+    leader = "".join(chr(byte) if 0x20 <= byte < 0x7F else " " for byte in found.leader.ljust(LEADER))
+    record.leader = pymarc.Leader(leader[:LEADER])
+    for tag, body in found.fields:
+        record.add_field(_field(tag.decode("ascii", "replace"), decoded(body, told)))
+    return record
 
 
-def _big5_score(body: bytes) -> float:
-    """Share of the bytes of Big5's frequently used block (A4–C6) among all bytes of double-byte characters."""
-    pairs = re.findall(rb"[\xa1-\xf9][\x40-\x7e\xa1-\xfe]", body)
-    common = sum(1 for pair in pairs if 0xA4 <= pair[0] <= 0xC6 or 0xA1 <= pair[0] <= 0xA3)
-    return common / len(pairs) if pairs and _decodes(body, "big5hkscs") else 0.0
+def _field(tag: str, text: str) -> pymarc.Field:
+    if tag.isdigit() and tag < "010":
+        return pymarc.Field(tag=tag, data=text.partition("\x1f")[2][1:] if "\x1f" in text else text)
+    head, *parts = text.split("\x1f")
+    indicators = pymarc.Indicators(*(head + "  ")[:2])
+    subfields = [pymarc.Subfield(_code(part[0]), part[1:]) for part in parts if part]
+    if not subfields:
+        bare = head[2:] if re.match(r"[ 0-9|#\\]{2}", head) else head
+        subfields = [pymarc.Subfield("a", bare)] if bare.strip() else []
+    elif len(head) > 3:  # text between the indicators and the first subfield
+        subfields.insert(0, pymarc.Subfield("a", head[2:]))
+    return pymarc.Field(tag=tag, indicators=indicators, subfields=subfields)
 
 
-def _decodes(body: bytes, codec: str) -> bool:
-    try:
-        body.decode(codec)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _code(code: str) -> str:
+    """A subfield code; one that a wrong conversion gave an accent (``á``) without it."""
+    return code if code.isascii() else unicodedata.normalize("NFKD", code)[0]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO, Protocol, cast
 
 from indexer.normalise import isbn13, issn, standard_number, year_in
 from indexer.records import KINDS, Contributor, Document, Holding, Identifier, Kind, Record
-from indexer.sources.encoding import decode_line
-from indexer.sources.values import Outcomes, Read, Skipped
+from indexer.sources.encoding import decode_line, decode_text
+from indexer.sources.standards import facts_of
+from indexer.sources.values import Outcomes, Read, Skipped, SourceError
 
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes. A longer line is reported and passed over without being kept in memory."""
+
+LARGEST_ARRAY = 64 * 1024 * 1024
+DEEPEST = 32
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]|[\ud800-\udfff]")
 
@@ -23,22 +29,91 @@ class LineError(ValueError):
 
 
 def read_jsonl(file: BinaryIO, *, kind: str | None = None) -> Outcomes:
-    """Every line of the file; an empty line is passed over, a wrong one reported with its number."""
+    """Every line of the file; an empty line is passed over, a wrong one reported with its number. A file that is one
+    JSON array is read, too, its objects numbered."""
+    start = file.read(4096)
+    file.seek(0)
+    plain = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        wide = io.TextIOWrapper(file, encoding="utf-16", errors="replace", newline="\n")
+        yield from _read_lines(_Recoded(wide), kind)
+        wide.detach()
+    elif plain.startswith(b"[") and not _is_json(plain.split(b"\n")[0]):
+        yield from _array(file, kind)
+    else:
+        yield from _read_lines(file, kind)
+
+
+def _read_lines(file: LineFile, kind: str | None) -> Outcomes:
     for number, line in _lines(file):
         place = f"第 {number} 行"
         if line is None:
             yield Skipped(place=place, reason=f"超过 {LONGEST_LINE // 1024 // 1024} MB 的行")
             continue
         text, encoding = decode_line(line)
-        if not text.strip():
-            continue
-        try:
-            yield Read(thing=from_object(_parse(text), kind=kind), place=place, encoding=encoding)
-        except LineError as error:
-            yield Skipped(place=place, reason=str(error))
+        if text.strip().strip("\ufeff\x00"):
+            yield _outcome(lambda text=text: _parse(text), place, kind, encoding)  # type: ignore[misc]
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+class LineFile(Protocol):
+    def readline(self, most: int, /) -> bytes: ...
+
+
+class _Recoded:
+    """UTF-16 lines as UTF-8, a line at a time."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+
+    def readline(self, most: int, /) -> bytes:
+        return self._text.readline(most // 4).encode("utf-8", "replace")
+
+
+def _is_json(line: bytes) -> bool:
+    """Is the line JSON by itself?"""
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _array(file: BinaryIO, kind: str | None) -> Outcomes:
+    """The objects of one array; it is read whole, so its size is bounded.
+
+    :raises SourceError: when it is too large or no JSON.
+    """
+    content = file.read(LARGEST_ARRAY + 1)
+    if len(content) > LARGEST_ARRAY:
+        raise SourceError(f"JSON 数组超过 {LARGEST_ARRAY // 1024 // 1024} MB，请改为每行一个对象（JSONL）")
+    text, encoding, _ = decode_text(content)
+    try:
+        listed = _loads(text)
+    except LineError as error:
+        raise SourceError(f"整个文件{error}") from error
+    for number, value in enumerate(listed if isinstance(listed, list) else [listed], start=1):
+        yield _outcome(lambda value=value: _checked(value), f"第 {number} 个对象", kind, encoding)  # type: ignore[misc]
+
+
+def _outcome(parse: Callable[[], Mapping[str, Any]], place: str, kind: str | None, encoding: str) -> Read | Skipped:
+    """One object read, or why not; one whose id can be told is known to be still there."""
+    identifier = ""
+    try:
+        said = parse()
+        identifier = _known_id(said)
+        return Read(thing=from_object(said, kind=kind), place=place, encoding=encoding, note="JSON")
+    except LineError as error:
+        return Skipped(place=place, reason=str(error), source_id=identifier)
+
+
+def _known_id(said: Mapping[str, Any]) -> str:
+    try:
+        return _id(said)
+    except LineError:
+        return ""
+
+
+def _lines(file: LineFile) -> Iterator[tuple[int, bytes | None]]:
     """Numbered lines; None for one that is too long."""
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
@@ -47,20 +122,48 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
             yield number, line
             continue
         while line and not line.endswith(b"\n"):
-            line = file.readline(LONGEST_LINE)
+            line = file.readline(1 << 20)
         yield number, None
 
 
-def _parse(text: str) -> Mapping[str, Any]:
+def _loads(text: str) -> Any:
     try:
-        value = json.loads(text)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise LineError(f"不是有效的 JSON（第 {error.colno} 个字符：{error.msg}）") from error
+    except LineError:
+        raise
     except (RecursionError, ValueError) as error:
         raise LineError("JSON 嵌套过深或数值过大") from error
+
+
+def _no_constant(name: str) -> Any:
+    raise LineError(f"不是有效的 JSON（{name} 不是 JSON 的值）")
+
+
+def _finite(written: str) -> float:
+    number = float(written)
+    if not math.isfinite(number):
+        raise LineError(f"JSON 里的数过大：{written[:20]}")
+    return number
+
+
+def _parse(text: str) -> Mapping[str, Any]:
+    return _checked(_loads(text.strip().strip("\ufeff\x00")))
+
+
+def _checked(value: object) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise LineError("不是一个 JSON 对象")
+    if _deeper_than(value, DEEPEST):
+        raise LineError("JSON 嵌套过深或数值过大")
     return value
+
+
+def _deeper_than(value: object, most: int) -> bool:
+    """Is anything nested in more than ``most`` lists and objects?"""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return most < 0 or any(_deeper_than(one, most - 1) for one in inside)
 
 
 def from_object(said: Mapping[str, Any], *, kind: str | None = None) -> Document | Record:
@@ -80,6 +183,8 @@ def from_object(said: Mapping[str, Any], *, kind: str | None = None) -> Document
     optional: dict[str, Any] = {name: _optional(said, name) for name in ("date", "url", "language")}
     rest = {str(key): value for key, value in (metadata or {}).items()}
     title = title.strip() or text.strip()[:40]
+    if chosen == "standard":
+        rest = {**facts_of(text, title=title).metadata, **rest}
     if chosen == "catalogue":
         return _record(source_id, title, text, optional, rest)
     return Document(
@@ -96,10 +201,13 @@ def from_object(said: Mapping[str, Any], *, kind: str | None = None) -> Document
 def _id(said: Mapping[str, Any]) -> str:
     value = said.get("id")
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        raise LineError("缺少 id" if value is None else "id 不是非空的字符串")
+        raise LineError("缺少 id" if value is None else "id 不是非空的字符串或整数")
     if len(str(value)) > 500:
         raise LineError("id 超过 500 个字符")
-    return _CONTROL.sub("", str(value))
+    plain = _CONTROL.sub("", str(value)).strip()
+    if not plain:
+        raise LineError("id 不是非空的字符串或整数")
+    return plain
 
 
 def _string(said: Mapping[str, Any], name: str) -> str:
@@ -112,7 +220,7 @@ def _string(said: Mapping[str, Any], name: str) -> str:
 def _optional(said: Mapping[str, Any], name: str) -> str:
     value = said.get(name)
     if value is None or isinstance(value, bool | dict | list):
-        if isinstance(value, bool | dict | list):
+        if value is not None:
             raise LineError(f"{name} 不是字符串")
         return ""
     return _CONTROL.sub("", str(value)).strip()

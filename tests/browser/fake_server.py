@@ -27,6 +27,8 @@ HOSTILE = (
     '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>[点我](javascript:window.hacked=1) **粗**'
 )
 
+LINKS = "预约见 https://seat.example/a 和 [读者指南](https://guide.example/b)。"
+
 HOLDINGS = [
     {"member": "CITY", "member_name": "示例市图书馆", "call_number": "G258.22/X88", "location": "三楼社科借阅区",
      "available": 2, "loanable": True, "copyable": True},
@@ -67,6 +69,9 @@ class World:
     resumed: list[str] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     handoff: dict[str, Any] | None = None
+    closed: bool = False
+    open: dict[str, Any] | None = None
+    helpful: dict[str, bool] = field(default_factory=dict)
     streams: int = 0
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -81,6 +86,10 @@ def said(question: str) -> list[dict[str, Any]]:
     """The sentences of the answer to ``question``."""
     if "量子" in question:
         return []
+    if "网址" in question:
+        return [
+            {"text": LINKS, "citations": [{"source": 2, "quote": LINKS, "start": 0, "end": 9, "locator": "第 12 页"}]}
+        ]
     if "恶意" in question:
         return [{"text": HOSTILE, "citations": [{"source": 1, "quote": HOSTILE, "start": 0, "end": len(HOSTILE)}]}]
     sentences = [
@@ -99,7 +108,8 @@ def finished_turn(turn_id: str, question: str) -> dict[str, Any]:
     source = {**SOURCE, "title": HOSTILE, "url": "javascript:window.hacked=1"} if hostile else SOURCE
     return {
         "id": turn_id, "conversation_id": "conv-1", "question": question, "standalone_question": question,
-        "intent": "find_item", "mode": "extractive", "refused": refused, "reason": "thin" if refused else None,
+        "intent": "find_item", "mode": "model" if "模型" in question else "extractive",
+        "refused": refused, "reason": "thin" if refused else None,
         "text": "".join(each["text"] for each in sentences) or "现有馆藏和资料里没有关于这个问题的可靠依据。",
         "sentences": sentences, "sources": [source, POLICY],
         "actions": [
@@ -214,8 +224,9 @@ def chat(app: FastAPI, world: World) -> None:
 
     @app.get("/api/chat/turns/{turn_id}/events")
     async def resume(turn_id: str, request: Request) -> Response:
-        world.resumed.append(request.headers["last-event-id"])
-        return stream(turn_id, int(request.headers["last-event-id"]))
+        after = request.headers.get("last-event-id", "0")
+        world.resumed.append(after)
+        return stream(turn_id, int(after))
 
     @app.post("/api/chat/turns/{turn_id}/stop")
     async def stop(turn_id: str) -> Response:
@@ -225,12 +236,16 @@ def chat(app: FastAPI, world: World) -> None:
     @app.post("/api/chat/turns/{turn_id}/feedback")
     async def feedback(turn_id: str, request: Request) -> Response:
         world.feedback.append(await request.json())
+        world.helpful[turn_id] = world.feedback[-1]["helpful"]
         return Response(status_code=204)
 
     @app.get("/api/chat/conversations/{conversation_id}")
     def conversation(conversation_id: str) -> dict[str, Any]:
         handoff = world.handoff and {**world.handoff, "messages": world.messages}
-        return {"id": conversation_id, "turns": list(world.finished.values()), "handoff": handoff}
+        turns = [turn for turn in world.finished.values() if not world.open or turn["id"] != world.open["id"]]
+        return {
+            "id": conversation_id, "turns": turns, "open": world.open, "feedback": world.helpful, "handoff": handoff
+        }  # fmt: skip
 
 
 def desk(app: FastAPI, world: World) -> None:
@@ -254,6 +269,9 @@ def desk(app: FastAPI, world: World) -> None:
                 for message in world.messages[sent:]:
                     yield block(sent + 2, "message", message)
                     sent += 1
+                if world.closed:
+                    yield block(sent + 2, "handoff", {"state": "closed"})
+                    return
                 await asyncio.sleep(0.02)
         finally:
             world.streams -= 1

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Fake
-from tests.browser.fake_server import HOSTILE, SENTENCES, World
+from tests.browser.fake_server import HOSTILE, LINKS, SENTENCES, World
 
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 ANSWER = "".join(text for text, _ in SENTENCES)
@@ -479,3 +479,122 @@ def test_every_view_is_accessible(
     assert {name: found for name, found in views.items() if found} == {}
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator("lianwen-chat .panel").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
+
+
+def test_a_question_under_way_goes_on_after_a_reload(host: Page, world: World) -> None:
+    world.delay = 0.2
+    open_panel(host)
+    ask(host, BOOK)
+    expect(host.locator(".text")).to_contain_text("地市级")
+    (turn_id,) = world.finished
+    world.open = {"id": turn_id, "question": BOOK, "state": "running"}
+    world.delay = 0.01
+    host.reload()
+    open_panel(host)
+    answered(host)
+    assert shown_text(host) == ANSWER
+    expect(host.locator("article.turn")).to_have_count(1)
+    assert world.questions == [BOOK]
+
+
+def test_a_question_that_failed_can_be_asked_again_after_a_reload(host: Page, world: World) -> None:
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    (turn_id,) = world.finished
+    world.open = {"id": turn_id, "question": BOOK, "state": "failed"}
+    host.reload()
+    open_panel(host)
+    host.get_by_role("button", name="重试").click()
+    expect(host.locator(".failure")).to_have_count(0)
+    answered(host)
+    assert shown_text(host) == ANSWER
+
+
+def test_feedback_is_still_there_after_a_reload(host: Page) -> None:
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    host.get_by_role("button", name="没用").click()
+    expect(host.get_by_text("谢谢反馈")).to_be_visible()
+    host.reload()
+    open_panel(host)
+    expect(host.get_by_role("button", name="没用")).to_have_attribute("aria-pressed", "true")
+
+
+def test_addresses_are_links_in_quotations_and_never_in_a_models_words(host: Page) -> None:
+    open_panel(host)
+    ask(host, "网址")
+    answered(host)
+    hrefs = [link.get_attribute("href") for link in host.locator("article.turn .text a").all()]
+    assert hrefs == ["https://seat.example/a", "https://guide.example/b"]
+    expect(host.locator("article.turn .text a").last).to_have_text("读者指南（guide.example）")
+    ask(host, "模型说的网址")
+    answered(host, 1)
+    assert shown_text(host) == LINKS
+    assert host.locator("article.turn").nth(1).locator(".text a").count() == 0
+
+
+def test_a_locator_stands_beside_its_source_and_its_quotation(host: Page) -> None:
+    open_panel(host)
+    ask(host, "网址")
+    answered(host)
+    cite = host.get_by_role("button", name="出处 2 第 12 页")
+    expect(host.locator(".source").nth(1).locator(".about")).to_have_text("第 12 页")
+    cite.click()
+    expect(host.locator("blockquote cite")).to_have_text("第 12 页")
+
+
+def test_the_focus_stays_in_the_talk_when_a_suggestion_goes_away(host: Page) -> None:
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    host.get_by_role("button", name="第二本哪里有？").focus()
+    host.keyboard.press("Enter")
+    expect(host.locator(".log")).to_be_focused()
+    answered(host, 1)
+    host.get_by_role("button", name="重新回答").focus()
+    host.keyboard.press("Enter")
+    expect(host.locator(".log")).to_be_focused()
+
+
+def test_what_a_librarian_writes_is_words_and_is_not_missed_while_nobody_listens(host: Page, world: World) -> None:
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    host.get_by_role("button", name="联系馆员").click()
+    world.messages.append({"id": "m-1", "author": "librarian", "name": HOSTILE, "text": HOSTILE})
+    expect(host.locator(".said p").last).to_have_text(HOSTILE)
+    assert host.evaluate("window.hacked") is None
+    assert host.locator("lianwen-chat img, lianwen-chat script").count() == 0
+
+
+def test_what_is_asked_after_a_librarian_has_finished_stands_below_that_talk(host: Page, world: World) -> None:
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    host.get_by_role("button", name="联系馆员").click()
+    world.messages.append({"id": "m-1", "author": "librarian", "name": "值班馆员", "text": "已为您预约"})
+    expect(host.locator(".said").last).to_contain_text("已为您预约")
+    world.closed = True
+    expect(host.locator(".desk-state")).to_contain_text("馆员已结束")
+    ask(host, "外馆的书怎么借？")
+    answered(host, 1)
+    order = host.locator(".log > *").evaluate_all("nodes => nodes.map(node => node.className)")
+    assert order == ["turn", "desk", "turn"]
+
+
+def test_a_librarians_word_is_told_on_the_launcher_while_the_panel_is_closed(host: Page, world: World) -> None:
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    host.get_by_role("button", name="联系馆员").click()
+    expect(host.locator(".desk-state")).to_be_visible()
+    host.keyboard.press("Escape")
+    world.messages.append({"id": "m-1", "author": "librarian", "name": "值班馆员", "text": "已为您预约"})
+    launcher = host.locator(".launcher")
+    expect(launcher).to_have_text("馆员回复了您")
+    launcher.click()
+    expect(host.locator(".said").last).to_contain_text("已为您预约")
+    host.keyboard.press("Escape")
+    expect(launcher).to_have_text("咨询图书馆")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from backend.core.errors import UpstreamError
 from backend.core.events import Event, EventBus, InProcessBus, RedisBus
 
 REDIS_URL = os.environ.get("LIANWEN_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -83,3 +84,36 @@ async def test_an_idle_follower_hears_so(bus: EventBus) -> None:
     async for event in bus.follow("quiet", idle=0.05):
         assert event is None
         break
+
+
+def test_the_last_number_is_known(bus: EventBus) -> None:
+    assert bus.last("a") == 0
+    bus.append("a", "meta", {})
+    bus.append("a", "done", {})
+    assert bus.last("a") == 2
+    bus.end("a")
+    assert [event.id for event in bus.replay("a")] == [1, 2]
+
+
+async def test_who_stops_following_leaves_nothing_behind() -> None:
+    bus = InProcessBus()
+    bus.append("busy", "meta", {})
+
+    async def look(stream: str) -> None:
+        events = bus.follow(stream, after=1, idle=0.01)
+        for _ in range(5):
+            assert await anext(events) is None
+        await events.aclose()
+
+    await asyncio.gather(*[look(stream) for stream in ["busy", *(f"empty-{n}" for n in range(20))]])
+    assert list(bus._streams) == ["busy"]
+    assert bus._streams["busy"].waiters == []
+
+
+async def test_redis_that_is_not_there_is_this_programs_error() -> None:
+    bus = RedisBus("redis://127.0.0.1:1/0")
+    with pytest.raises(UpstreamError):
+        bus.append("a", "meta", {})
+    with pytest.raises(UpstreamError):
+        await anext(bus.follow("a", idle=0.1))
+    bus.close()

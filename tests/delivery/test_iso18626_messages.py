@@ -197,7 +197,7 @@ def test_times_as_others_write_them(text: str, expected: str | None) -> None:
 def test_no_text_breaks_what_is_written(title: str, note: str, version: Version) -> None:
     asked = Message(
         kind="request", version=version, supplier=Agency(value="S"), requester=Agency(value="R"), timestamp=AT,
-        request_id="1", item=Bibliographic(title=title), note=note,
+        request_id="1", item=Bibliographic(title=title, isbn="9787564311292"), note=note,
     )  # fmt: skip
     back = message(*envelope(parse(write(asked))))
     assert back.request_id == "1"

@@ -1,4 +1,4 @@
-"""The pure parts: lifecycle table, routing, numbers, citations, page counts, candidates."""
+"""The pure parts: routing, numbers, citations, page counts, candidates."""
 
 from __future__ import annotations
 
@@ -12,43 +12,10 @@ from backend.consortium.values import Agreement, Member
 from backend.delivery.candidates import Facts, options
 from backend.delivery.citations import best_match, parse
 from backend.delivery.drafts import count_pages
-from backend.delivery.lifecycle import NEXT, OPEN_STATES, STATES, TRANSITIONS, Side, State, allowed, mermaid
 from backend.delivery.numbers import ALPHABET, new_number, parse_number
 from backend.delivery.routing import Candidate, Policy, distance_km, rank, strain
 from backend.delivery.values import HoldingRef
 from tests.delivery.library import draft, item
-
-
-def test_every_state_can_be_reached_and_left() -> None:
-    reached = {State.REVIEW, State.REQUESTED, State.UNFILLED}
-    reached |= {State(t.target) for t in TRANSITIONS if t.target != NEXT}
-    assert reached == set(STATES)
-    for state in OPEN_STATES:
-        assert any(state in t.sources for t in TRANSITIONS), state
-
-
-def test_from_every_open_state_an_end_can_be_reached() -> None:
-    ends = {state for state, rule in STATES.items() if rule.final}
-    for _ in STATES:
-        for t in TRANSITIONS:
-            if (t.target == NEXT and State.UNFILLED in ends) or t.target in ends:
-                ends |= t.sources
-    assert ends == set(STATES)
-
-
-def test_whoever_is_responsible_can_act() -> None:
-    for state in OPEN_STATES:
-        rule = STATES[state]
-        assert rule.responsible is not None
-        assert any(allowed(state, [rule.responsible], service=service) for service in ("loan", "copy")), state
-        if rule.on_timer:
-            assert any(t.name == rule.on_timer and Side.TIMER in t.sides and state in t.sources for t in TRANSITIONS)
-
-
-def test_the_diagram_names_every_state_and_transition() -> None:
-    drawn = mermaid()
-    assert all(f"{state.value} : {rule.label}" in drawn for state, rule in STATES.items())
-    assert all(transition.label in drawn for transition in TRANSITIONS)
 
 
 def test_own_library_then_availability_come_before_everything() -> None:
@@ -60,6 +27,13 @@ def test_own_library_then_availability_come_before_everything() -> None:
     assert [place.supplier for place in ranked] == ["own", "cheap", "out", "barred"]
     assert [place.position for place in ranked] == [1, 2, 3, 0]
     assert all(place.reasons for place in ranked)
+
+
+def test_a_newcomer_counts_as_balanced_whatever_its_goal() -> None:
+    policy = Policy()
+    assert strain(Candidate(supplier="new", balance=-500, activity=0), policy) == 0.0
+    assert strain(Candidate(supplier="new", balance=3, activity=3), policy) < 0.15
+    assert strain(Candidate(supplier="old", balance=-500, activity=1000), policy) < -0.45
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ from sqlalchemy import create_engine, event, select, text
 from backend.core.db import Base, Database, now
 from backend.core.errors import LianwenError
 from backend.core.jobs import JobRow, Runner
-from backend.delivery import requests, steps, store, timers
-from backend.delivery.lifecycle import OPEN_STATES, STATES, SUPPLIED, TRANSITIONS, State
-from backend.delivery.models import HistoryRow, RequestRow, RotaRow, SupplyRow
+from backend.delivery import notices, requests, steps, store, timers
+from backend.delivery.lifecycle import OPEN_STATES, STATES, SUPPLIED, TALK, TRANSITIONS, Side, State
+from backend.delivery.models import HistoryRow, NoticeRow, RequestRow, RotaRow, SupplyRow
 from backend.delivery.values import TIMER, Actor
 from backend.delivery.views import actor_of_staff, actor_of_visitor
 from tests.delivery.library import PATRON, RULES, consortium, draft, in_days, item, office, staff_actor
@@ -36,6 +36,16 @@ POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/"
 ACTORS: list[Actor] = [PATRON, *(staff_actor(code) for code in ("city", "college", "county-a", "county-b"))]
 ACTORS += [actor_of_staff(office()), actor_of_visitor("v_other")]
 ACTIONS = sorted(transition.name for transition in TRANSITIONS)
+
+
+class Post:
+    """A mail server that remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+
+    def send(self, *, notice_id: str, to: str, subject: str, body: str) -> None:
+        self.ids.add(notice_id)
 
 
 class Crash(BaseException):
@@ -50,6 +60,7 @@ class Queue(RuleBasedStateMachine):
     @initialize()
     def empty(self) -> None:
         self._keys: dict[str, str] = {}
+        self._post = Post()
         with self.database.begin() as session:
             for row in session.scalars(select(JobRow)):
                 session.delete(row)
@@ -112,6 +123,60 @@ class Queue(RuleBasedStateMachine):
                 job.leased_until = None
         runner.drain()
 
+    @rule(crash=st.integers(0, 30))
+    def notices_go_out(self, crash: int) -> None:
+        """The worker sends what is queued, and may die between sending and noting it."""
+        runner = Runner(self.database, {notices.KIND: steps.handlers(self.database, RULES, self._post)[notices.KIND]})
+        with self._dying(crash):
+            runner.drain(limit=5)
+        with self.database.begin() as session:
+            for job in session.scalars(select(JobRow)):
+                job.leased_until = None
+
+    @rule(pick=st.integers(0, 50), who=st.sampled_from(ACTORS))
+    def two_at_once(self, pick: int, who: Actor) -> None:
+        """Two act on what they saw at the same moment: the second is told, and changes nothing."""
+        numbers = self._mine()
+        if not numbers:
+            return
+        number = numbers[pick % len(numbers)]
+        with self.database.read() as session:
+            row = store.request(session, number)
+            assert row is not None
+            seen = row.version
+            open_to = [
+                t.name for t in TRANSITIONS if State(row.state) in t.sources and t.service in (None, row.service)
+            ]
+        done = 0
+        for actor in (actor_of_staff(office()), who):
+            with self._dying(0), self.database.begin() as session:
+                requests.move(
+                    session, number, open_to[0], actor=actor, rules=RULES, version=seen, reason="原因", due=in_days(9)
+                )
+            done += not self._died
+        assert done <= 1
+
+    def teardown(self) -> None:
+        """When all is quiet again: every letter went out, and nothing that is due is left."""
+        Runner(self.database, steps.handlers(self.database, RULES, self._post)).drain()
+        with self.database.read() as session:
+            assert not session.scalars(select(JobRow).where(JobRow.due_at <= now())).all()
+            for notice in session.scalars(select(NoticeRow).where(NoticeRow.number.in_(self._mine()))):
+                assert notice.state == "sent"
+                assert notice.id in self._post.ids
+
+    @invariant()
+    def balances_add_up(self) -> None:
+        with self.database.read() as session:
+            supplied = list(session.scalars(select(SupplyRow)))
+            net: dict[str, int] = {}
+            for one in supplied:
+                net[one.supplier] = net.get(one.supplier, 0) + 1
+                net[one.requester] = net.get(one.requester, 0) - 1
+            assert sum(net.values()) == 0
+            for borrower, lender, count in store.supply_totals(session, now() - timedelta(days=1), list(net)):
+                assert count == sum((one.requester, one.supplier) == (borrower, lender) for one in supplied)
+
     @invariant()
     def the_books_agree(self) -> None:
         with self.database.read() as session:
@@ -128,6 +193,9 @@ class Queue(RuleBasedStateMachine):
         assert [entry.version for entry in history if entry.action != "remind"] == list(range(1, row.version + 1))
         assert all(a.to_state == b.from_state for a, b in itertools.pairwise(history))
         assert (row.closed_at is not None) == STATES[state].final
+        self._check_notices(session, row, history)
+        if STATES[state].responsible is Side.SUPPLIER:
+            assert row.supplier is not None, "nobody is responsible"
         asked = [place for place in store.rota(session, row.number) if place.state == "asked"]
         if state is State.REQUESTED:
             assert [place.supplier for place in asked] == [row.supplier]
@@ -138,6 +206,18 @@ class Queue(RuleBasedStateMachine):
         supplied = len(served) - 2 * served.count("report_problem")
         assert supplied in (0, 1), "served twice"
         assert (session.get(SupplyRow, row.number) is not None) == bool(supplied)
+
+    def _check_notices(self, session: Any, row: RequestRow, history: list[HistoryRow]) -> None:
+        """The reader hears of each change once, and a letter that is not sent has a worker's step."""
+        told = session.scalars(select(NoticeRow).where(NoticeRow.number == row.number)).all()
+        to_reader = [one.history_id for one in told if one.recipient == "patron"]
+        assert len(to_reader) == len(set(to_reader))
+        spoken = {entry.id for entry in history if entry.action not in TALK}
+        silent = {entry.id for entry in history if State(entry.to_state) in notices.SILENT_FOR_PATRON}
+        assert set(to_reader) == spoken - silent
+        for one in told:
+            if one.state == "queued":
+                assert session.scalar(select(JobRow).where(JobRow.unique_key == one.id)) is not None
 
     def _numbers(self) -> list[str]:
         with self.database.read() as session:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pymarc
 from sqlalchemy import create_engine
@@ -83,11 +84,12 @@ def as_bytes(record: pymarc.Record, encoding: str = "utf-8") -> bytes:
                 b"\x1f" + subfield.code.encode() + subfield.value.encode(encoding) for subfield in field.subfields
             )
         body += b"\x1e"
-        directory += f"{field.tag}{len(body):04d}{len(fields):05d}"
+        directory += f"{field.tag}{len(body):04d}{min(len(fields), 99_999):05d}"
         fields += body
     base = 24 + len(directory) + 1
     leader = str(record.leader)
-    head = f"{base + len(fields) + 1:05d}{leader[5:9]}{'a' if encoding == 'utf-8' else ' '}22{base:05d}{leader[17:24]}"
+    size, mark = min(base + len(fields) + 1, 99_999), "a" if encoding == "utf-8" else " "
+    head = f"{size:05d}{leader[5:9]}{mark}22{base:05d}{leader[17:24]}"
     return head.encode() + directory.encode() + b"\x1e" + fields + b"\x1d"
 
 
@@ -98,3 +100,17 @@ def jsonl(path: Path, *lines: object) -> Path:
         encoding="utf-8",
     )
     return path
+
+
+def as_xml(record: pymarc.Record) -> bytes:
+    """One record as a MARCXML collection."""
+    parts = [f"<leader>{record.leader}</leader>"]
+    for field in record.fields:
+        if field.is_control_field():
+            parts.append(f'<controlfield tag="{field.tag}">{escape(field.data or "")}</controlfield>')
+            continue
+        inner = "".join(f'<subfield code="{one.code}">{escape(one.value)}</subfield>' for one in field.subfields)
+        first, second = field.indicators
+        parts.append(f'<datafield tag="{field.tag}" ind1="{first}" ind2="{second}">{inner}</datafield>')
+    body = "".join(parts)
+    return f'<collection xmlns="http://www.loc.gov/MARC21/slim"><record>{body}</record></collection>'.encode()

@@ -63,6 +63,13 @@ def test_later_builds_take_only_the_changes(catalogue: FakeCatalogue, store: Sna
     assert titled(view, "量子力学") == ["n1"]
 
 
+def test_one_text_of_several_items_is_embedded_once(store: SnapshotStore) -> None:
+    embedder = HashingEmbedder()
+    twins = FakeCatalogue([item(f"i{n}", "活着") for n in range(3)])
+    report = build(twins, store, embedder)
+    assert (report.indexed, report.embedded, report.reused) == (3, 1, 2)
+
+
 def test_a_text_is_not_embedded_twice(catalogue: FakeCatalogue, store: SnapshotStore) -> None:
     embedder = HashingEmbedder()
     build(catalogue, store, embedder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,7 @@ import pytest
 import indexer
 from indexer.build import build, compact_when_needed, needs_compaction
 from indexer.snapshot import SnapshotStore, WriterBusy
+from tests.indexer.factories import catalogue, jsonl, load
 from tests.search.library import FakeCatalogue, HashingEmbedder, item
 
 READER = """
@@ -43,6 +45,65 @@ def test_another_process_follows_within_a_second(tmp_path: Path) -> None:
         items, seen = reader.stdout.readline().split()
     assert items == "2"
     assert float(seen) - written < 1
+
+
+WRITER = """
+    import sys
+    from pathlib import Path
+    from indexer.build import build
+    from indexer.snapshot import SnapshotStore
+    from tests.indexer.factories import catalogue, jsonl, load
+    from tests.search.library import HashingEmbedder
+    folder, name = Path(sys.argv[1]), sys.argv[2]
+    for number in range(4):
+        lines = jsonl(folder / f"{name}.jsonl", {"id": f"{name}-{number}", "title": f"{name}{number}", "text": "山水"})
+        load(catalogue(folder), lines, collection=name)
+        build(catalogue(folder), SnapshotStore(folder), HashingEmbedder())
+"""
+FOLLOWER = """
+    import sys, time
+    from pathlib import Path
+    from indexer.snapshot import SnapshotStore
+    from backend.search.engine import SearchEngine
+    from backend.search.values import SearchRequest
+    from tests.indexer.factories import catalogue
+    from tests.search.library import HashingEmbedder
+    folder, wanted = Path(sys.argv[1]), int(sys.argv[2])
+    engine = SearchEngine(SnapshotStore(folder), catalogue(folder), HashingEmbedder())
+    found, deadline = [0], time.monotonic() + 60
+    print("ready", flush=True)
+    while found[-1] < wanted and time.monotonic() < deadline:
+        total = engine.search(SearchRequest(q="山水"), frozenset({"public"})).total
+        if total != found[-1]:
+            found.append(total)
+    print(found == sorted(found), found[-1], flush=True)
+"""
+
+
+def _start(script: str, folder: Path, argument: str) -> subprocess.Popen[str]:
+    root = Path(indexer.__file__).parents[1]
+    command = [sys.executable, "-c", textwrap.dedent(script), str(folder), argument]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    return subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_two_writers_take_turns_and_every_reader_sees_the_sum(tmp_path: Path) -> None:
+    load(catalogue(tmp_path), jsonl(tmp_path / "first.jsonl", {"id": "0", "title": "0", "text": "山水"}))
+    build(catalogue(tmp_path), SnapshotStore(tmp_path), HashingEmbedder())
+    readers = [_start(FOLLOWER, tmp_path, "9") for _ in range(2)]
+    try:
+        assert all(reader.stdout and reader.stdout.readline() == "ready\n" for reader in readers)
+        writers = [_start(WRITER, tmp_path, name) for name in ("one", "two")]
+        assert [writer.wait(60) for writer in writers] == [0, 0]
+        for reader in readers:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == "True 9\n"
+    finally:
+        for process in readers:
+            process.terminate()
+            process.communicate()
+    for writer in writers:
+        writer.communicate()
 
 
 def test_there_is_one_writer(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from indexer import vectors
-from indexer.vectors import Moments, VectorFile, VectorSegment
+from indexer.vectors import Allowed, Moments, VectorFile, VectorSegment
 
 DIMENSION, ROWS = 32, 6_000
 
@@ -40,18 +40,21 @@ def test_a_filter_loses_no_hits(tmp_path: Path, rows: np.ndarray, ivf: bool, sha
     allowed[7] = True
     recall = []
     with mock.patch.object(vectors, "EXACT_UP_TO", 50):
+        left = Allowed(np.ones(ROWS, dtype=np.bool_) if share == 1 else allowed)
         for query in rows[random.integers(ROWS, size=30)]:
-            found, cosines = searched.nearest(query, 10, allowed=None if share == 1 else allowed)
+            found, cosines = searched.nearest(query, 10, allowed=left)
             candidates = np.arange(ROWS) if share == 1 else np.flatnonzero(allowed)
             best = candidates[np.argsort(-(rows[candidates] @ query))[:10]]
             recall.append(len(set(found.tolist()) & set(best.tolist())) / len(best))
             assert share == 1 or allowed[found].all()
             assert np.all(np.diff(cosines) <= 0)
+            # stored in half precision: two equally near ones may change places
+            assert len(set(searched.scan(query, 10, allowed=left)[0].tolist()) & set(best.tolist())) >= len(best) - 1
     assert np.mean(recall) > 0.97
 
 
 def test_nothing_allowed_finds_nothing(tmp_path: Path, rows: np.ndarray) -> None:
-    found, _ = segment(tmp_path, rows, ivf=False).nearest(rows[0], 5, allowed=np.zeros(ROWS, dtype=np.bool_))
+    found, _ = segment(tmp_path, rows, ivf=False).nearest(rows[0], 5, allowed=Allowed(np.zeros(ROWS, dtype=np.bool_)))
     assert len(found) == 0
 
 

@@ -15,8 +15,8 @@ const PHONE = "(max-width: 40rem)";
 const SVG = "http://www.w3.org/2000/svg";
 const ICON = "M4 5.5h16v11H11l-4.5 3.500v-3.500H4z M8 9.500h8 M8 12.500h5";
 const WORDS = {
-  zh: { open: "咨询图书馆", unreachable: "暂时连不上，请稍后再试" },
-  en: { open: "Ask the library", unreachable: "Cannot connect, please try again" },
+  zh: { open: "咨询图书馆", unread: "馆员回复了您", unreachable: "暂时连不上，请稍后再试" },
+  en: { open: "Ask the library", unread: "The librarian has answered", unreachable: "Cannot connect, please try again" },
 };
 
 /**
@@ -123,8 +123,10 @@ export class LianwenChat extends HTMLElement {
     if (wanted && !this.#panel && !(await this.#mount())) return;
     this.#reflect();
     if (this.inline) return;
-    if (this.open) this.#panel?.show(this.#phone.matches);
-    else {
+    if (this.open) {
+      this.#words.textContent = this.#say.open;
+      this.#panel?.show(this.#phone.matches);
+    } else {
       this.#panel?.hide();
       this.#launcher.focus();
     }
@@ -144,6 +146,10 @@ export class LianwenChat extends HTMLElement {
         heading: this.getAttribute("heading"),
         inline: this.inline,
         close: () => (this.open = false),
+        unread: () => {
+          this.#words.textContent = this.#say.unread;
+          this.#words.setAttribute("role", "status");
+        },
       });
       return true;
     } catch {

@@ -1,6 +1,6 @@
 /**
  * The little Markdown that answers use, as a tree: paragraphs, lists, bold, code and web links. Nothing here knows of
- * HTML: a tag in the text stays text, and a link leads to http(s) or nowhere.
+ * HTML: a tag in the text stays text, and a link leads to http(s) or nowhere, and to where it says.
  */
 
 export type Inline =
@@ -78,24 +78,25 @@ function start(kind: string, first: number): { block: Block; add: (line: string)
 // Bounded repeats, so that no input makes matching slow.
 const INLINE = /\*\*([^*\n]{1,400})\*\*|`([^`\n]{1,400})`|\[([^\]\n]{1,200})\]\((https?:\/\/[^\s)]{1,800})\)|(https?:\/\/[^\s<>"'，。；、）》」\]\uE000-\uF8FF]{1,800})/g;
 
-export function inlines(text: string): Inline[] {
+/** `links`: may addresses be links? A link shows where it leads: behind a name stands the host. */
+export function inlines(text: string, links: boolean): Inline[] {
   const found: Inline[] = [];
   let after = 0;
   for (const match of text.matchAll(INLINE)) {
     if (match.index > after) found.push({ kind: "text", text: text.slice(after, match.index) });
-    found.push(inline(match));
+    found.push(inline(match, links));
     after = match.index + match[0].length;
   }
   if (after < text.length) found.push({ kind: "text", text: text.slice(after) });
   return found;
 }
 
-function inline(match: RegExpMatchArray): Inline {
+function inline(match: RegExpMatchArray, links: boolean): Inline {
   const [whole, strong, code, label, target, bare] = match;
   if (strong !== undefined) return { kind: "strong", text: strong };
   if (code !== undefined) return { kind: "code", text: code };
-  const href = webAddress(target ?? bare ?? "");
-  const text = label ?? whole;
+  const href = links ? webAddress(target ?? bare ?? "") : null;
+  const text = label !== undefined && href ? `${label}（${new URL(href).host}）` : whole;
   return href ? { kind: "link", text, href } : { kind: "text", text: whole };
 }
 

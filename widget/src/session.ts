@@ -3,20 +3,22 @@
 import { post, Service, ServiceError } from "./api.js";
 import type { Memory } from "./storage.js";
 import { follow } from "./stream.js";
-import { fromTurn, newTurn, reduce, type TurnView } from "./turn.js";
+import { fromOpen, fromTurn, newTurn, reduce, type TurnView } from "./turn.js";
 import type { DeliveryRequest, Handoff, Message, RequestDraft } from "./types.js";
 
 export interface State {
   readonly turns: readonly TurnView[];
   readonly messages: readonly Message[];
   readonly handoff: Handoff | null;
+  /** How many turns stand before the talk with the librarian. */
+  readonly handedAfter: number;
   /** The stream is cut and being resumed. */
   readonly lost: boolean;
   readonly problem: unknown;
   readonly ready: boolean;
 }
 
-const EMPTY: State = { turns: [], messages: [], handoff: null, lost: false, problem: null, ready: false };
+const EMPTY: State = { turns: [], messages: [], handoff: null, handedAfter: 0, lost: false, problem: null, ready: false };
 const FRAME_MS = 33;
 
 export class Session {
@@ -56,14 +58,17 @@ export class Session {
     if (this.#conversation === null) return this.#set({ ready: true, problem: null });
     try {
       const kept = await this.service.conversation(this.#conversation, this.#life.signal);
+      const open = kept.open ? [fromOpen(kept.open)] : [];
       this.#set({
-        turns: kept.turns.map((turn) => this.#known(turn.id) ?? fromTurn(turn)),
+        turns: [...kept.turns.map((turn) => this.#known(turn.id) ?? fromTurn(turn, kept.feedback?.[turn.id] ?? null)), ...open],
         handoff: kept.handoff ?? null,
         messages: kept.handoff?.messages ?? [],
+        handedAfter: kept.turns.filter((turn) => !later(kept.times?.[turn.id], kept.handoff?.opened_at)).length,
         ready: true,
         problem: null,
       });
       this.#listen();
+      for (const turn of open) if (turn.phase === "streaming") void this.#run(turn, {});
     } catch (error) {
       if (this.#life.signal.aborted) return;
       const gone = error instanceof ServiceError && (error.status === 404 || error.status === 403);
@@ -84,7 +89,7 @@ export class Session {
     if (!old || this.busy) return;
     const turn = newTurn(crypto.randomUUID(), old.question);
     this.#set({ turns: this.state.turns.map((each) => (each.key === key ? turn : each)) });
-    await this.#run(turn, old.id && old.phase === "done" ? { regenerate: old.id } : {});
+    await this.#run(turn, old.id ? { regenerate: old.id } : {});
   }
 
   async #run(turn: TurnView, extra: object): Promise<void> {
@@ -104,7 +109,6 @@ export class Session {
 
   #stream(turn: TurnView, extra: object, signal: AbortSignal): Promise<void> {
     const body = { conversation_id: this.#conversation ?? undefined, question: turn.question, idempotency_key: turn.key, ...extra };
-    const accept = { Accept: "text/event-stream" };
     return follow({
       signal,
       lost: (lost) => this.#set({ lost }),
@@ -112,15 +116,16 @@ export class Session {
         const id = this.#find(turn.key)?.id;
         return id
           ? this.service.fetch(`api/chat/turns/${encodeURIComponent(id)}/events`, {
-              headers: { ...accept, "Last-Event-ID": lastEvent },
+              headers: after(lastEvent),
               signal: abort,
             })
-          : this.service.fetch("api/chat/turns", { ...post(body, accept), signal: abort });
+          : this.service.fetch("api/chat/turns", { ...post(body, after("")), signal: abort });
       },
       take: (event) => {
         const payload = JSON.parse(event.data) as Record<string, unknown>;
         if (event.name === "meta" && typeof payload["conversation_id"] === "string") {
           this.#conversation = payload["conversation_id"];
+          this.memory.update({ conversation: this.#conversation }); // a reload in mid-answer finds it again
         }
         this.#patch(turn.key, (view) => reduce(view, Number(event.id), event.name, payload));
         const now = this.#find(turn.key);
@@ -171,7 +176,7 @@ export class Session {
   async handoff(): Promise<void> {
     if (this.#conversation === null) return;
     const handoff = await this.service.handoff(this.#conversation);
-    this.#set({ handoff, messages: handoff.messages ?? this.state.messages, problem: null });
+    this.#set({ handoff, messages: handoff.messages ?? this.state.messages, handedAfter: this.withLibrarian ? this.state.handedAfter : this.state.turns.length, problem: null });
     this.memory.update({ conversation: this.#conversation });
     this.#listen();
   }
@@ -229,15 +234,22 @@ export class Session {
       signal: listening.signal,
       attempts: Infinity,
       lost: (lost) => this.#set({ lost }),
-      open: (lastEvent, signal) => {
-        const headers: Record<string, string> = { Accept: "text/event-stream" };
-        if (lastEvent) headers["Last-Event-ID"] = lastEvent;
-        return this.service.fetch(path, { headers, signal });
+      open: async (lastEvent, signal) => {
+        await this.#catchUp(signal);
+        return this.service.fetch(path, { headers: after(lastEvent), signal });
       },
       take: (event) => this.#fromDesk(event.name, JSON.parse(event.data) as Record<string, unknown>),
     }).catch((problem: unknown) => {
       if (!listening.signal.aborted) this.#set({ problem });
     });
+  }
+
+  /** What was said while nobody listened: a stream keeps its events for minutes, a conversation for good. */
+  async #catchUp(signal: AbortSignal): Promise<void> {
+    if (this.#conversation === null) return;
+    const { handoff } = await this.service.conversation(this.#conversation, signal);
+    for (const message of handoff?.messages ?? []) this.#hear(message);
+    if (handoff) this.#set({ handoff });
   }
 
   #fromDesk(name: string, payload: Record<string, unknown>): boolean {
@@ -283,4 +295,13 @@ export class Session {
       this.changed();
     }, FRAME_MS);
   }
+}
+
+/** Headers that ask for a stream after the event with this id; "" for all of it. */
+function after(lastEvent: string): Record<string, string> {
+  return { Accept: "text/event-stream", ...(lastEvent ? { "Last-Event-ID": lastEvent } : {}) };
+}
+
+function later(moment: string | undefined, than: string | null | undefined): boolean {
+  return Boolean(moment && than) && Date.parse(moment ?? "") > Date.parse(than ?? "");
 }

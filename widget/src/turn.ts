@@ -22,6 +22,8 @@ export interface TurnView {
   readonly suggestions: readonly string[];
   readonly refused: boolean;
   readonly reason: string | null;
+  /** Are the words quotations (known when the turn has ended)? Only then an address in them may be a link. */
+  readonly quoted: boolean;
   readonly error: string | null;
   readonly helpful: boolean | null;
   /** The last event taken in; anything at or before it is a repetition. */
@@ -31,12 +33,17 @@ export interface TurnView {
 export function newTurn(key: string, question: string): TurnView {
   return {
     key, question, id: null, phase: "sending", text: "", ranges: [], sources: [], actions: [], suggestions: [],
-    refused: false, reason: null, error: null, helpful: null, lastEvent: 0,
+    refused: false, reason: null, quoted: false, error: null, helpful: null, lastEvent: 0,
   };
 }
 
-export function fromTurn(turn: Turn, key: string = turn.id): TurnView {
-  return { ...newTurn(key, turn.question), ...finished(turn) };
+export function fromTurn(turn: Turn, helpful: boolean | null = null): TurnView {
+  return { ...newTurn(turn.id, turn.question), ...finished(turn), helpful };
+}
+
+/** A question of an earlier visit that has no answer yet, or never got one. */
+export function fromOpen(open: { readonly id: string; readonly question: string; readonly state: string }): TurnView {
+  return { ...newTurn(open.id, open.question), id: open.id, phase: open.state === "running" ? "streaming" : "failed" };
 }
 
 function finished(turn: Turn): Partial<TurnView> {
@@ -50,6 +57,7 @@ function finished(turn: Turn): Partial<TurnView> {
     suggestions: turn.suggestions ?? [],
     refused: turn.refused,
     reason: turn.reason ?? null,
+    quoted: turn.mode === "extractive",
     error: null,
   };
 }
@@ -151,9 +159,18 @@ function onePerSource(citations: readonly Citation[]): Citation[] {
 
 /** Quotations of one source, in order and without repetition: all of a turn's, or those of the sentence ending `at`. */
 export function quotesOf(view: Pick<TurnView, "ranges">, source: number, at?: number): string[] {
+  return [...new Set(citationsOf(view, source, at).map((citation) => citation.quote))];
+}
+
+/** Where in the source its quotations stand, in words; empty where the service does not say. */
+export function locatorsOf(view: Pick<TurnView, "ranges">, source: number, quote?: string): string[] {
+  const cited = citationsOf(view, source).filter((citation) => quote === undefined || citation.quote === quote);
+  return [...new Set(cited.map((citation) => citation.locator ?? "").filter(Boolean))];
+}
+
+function citationsOf(view: Pick<TurnView, "ranges">, source: number, at?: number): Citation[] {
   const ranges = at === undefined ? view.ranges : view.ranges.filter((range) => range.end === at);
-  const quotes = ranges.flatMap((range) => range.citations).filter((citation) => citation.source === source);
-  return [...new Set(quotes.map((citation) => citation.quote))];
+  return ranges.flatMap((range) => range.citations).filter((citation) => citation.source === source);
 }
 
 const SENTENCE_END = /[。！？!?；;\n]|\.(?=\s)/g;

@@ -26,6 +26,8 @@ export interface Source {
 export interface Citation {
   readonly source: number;
   readonly quote: string;
+  /** Where in the source, as a person would look it up: 第 12 页, 4.3 条. */
+  readonly locator?: string | null;
   readonly start: number;
   readonly end: number;
 }
@@ -104,6 +106,7 @@ export interface Message {
 
 export interface Handoff {
   readonly state: string;
+  readonly opened_at?: string | null;
   readonly position?: number | null;
   readonly librarian?: string | null;
   readonly messages?: readonly Message[];
@@ -112,5 +115,9 @@ export interface Handoff {
 export interface Conversation {
   readonly id: string;
   readonly turns: readonly Turn[];
+  /** The last question when it has no answer: still being answered, or failed. */
+  readonly open?: { readonly id: string; readonly question: string; readonly state: string } | null;
+  readonly feedback?: Readonly<Record<string, boolean>>;
+  readonly times?: Readonly<Record<string, string>>;
   readonly handoff?: Handoff | null;
 }

@@ -17,16 +17,22 @@ test("a year at the start of a line is no list number", () => {
 });
 
 test("bold, code and web links; nothing else is markup", () => {
-  assert.deepEqual(inlines("**家** `G258` [页](https://a.example/x) <b>"), [
+  assert.deepEqual(inlines("**家** `G258` [页](https://a.example/x) <b>", true), [
     { kind: "strong", text: "家" }, { kind: "text", text: " " }, { kind: "code", text: "G258" }, { kind: "text", text: " " },
-    { kind: "link", text: "页", href: "https://a.example/x" }, { kind: "text", text: " <b>" },
+    { kind: "link", text: "页（a.example）", href: "https://a.example/x" }, { kind: "text", text: " <b>" },
   ]);
 });
 
 test("a bare address ends before Chinese punctuation", () => {
-  assert.deepEqual(inlines("见 https://a.example/b。"), [
+  assert.deepEqual(inlines("见 https://a.example/b。", true), [
     { kind: "text", text: "见 " }, { kind: "link", text: "https://a.example/b", href: "https://a.example/b" }, { kind: "text", text: "。" },
   ]);
+});
+
+test("where links are not wanted, an address is only text", () => {
+  const text = "见 https://a.example/b 和 [页](https://a.example/x)";
+  assert.deepEqual(inlines(text, false).map((piece) => piece.kind), ["text", "text", "text", "text"]);
+  assert.equal(inlines(text, false).map((piece) => piece.text).join(""), text);
 });
 
 test("addresses that run or mislead lead nowhere", () => {
@@ -44,8 +50,8 @@ test("marks survive the cutting, and private-use characters of the text are no m
 
 test("a hundred thousand brackets take no time", () => {
   const began = performance.now();
-  inlines("[".repeat(100_000));
-  inlines("**".repeat(50_000));
-  inlines("`".repeat(100_000));
+  inlines("[".repeat(100_000), true);
+  inlines("**".repeat(50_000), true);
+  inlines("`".repeat(100_000), true);
   assert.ok(performance.now() - began < 500);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fromTurn, markers, newTurn, quotesOf, rangesOf, reduce, spoken, type TurnView } from "../src/turn.js";
+import { fromOpen, fromTurn, locatorsOf, markers, newTurn, quotesOf, rangesOf, reduce, spoken, type TurnView } from "../src/turn.js";
 import type { Turn } from "../src/types.js";
 
 const TURN: Turn = {
@@ -82,6 +82,30 @@ test("quotations: all of a source, or those of one sentence", () => {
   const view = fromTurn(TURN);
   assert.deepEqual(quotesOf(view, 1), ["两册", "无", "另"]);
   assert.deepEqual(quotesOf(view, 1, 5), ["两册"]);
+});
+
+test("locators: all of a source, or those of one quotation, each once", () => {
+  const citations = [
+    { source: 1, quote: "甲", start: 0, end: 1, locator: "第 12 页" }, { source: 1, quote: "乙", start: 4, end: 5, locator: "4.3 条" },
+    { source: 1, quote: "丙", start: 8, end: 9 }, { source: 1, quote: "丁", start: 9, end: 10, locator: "第 12 页" },
+  ];
+  const view = { ranges: [{ start: 0, end: 1, citations }] };
+  assert.deepEqual(locatorsOf(view, 1), ["第 12 页", "4.3 条"]);
+  assert.deepEqual(locatorsOf(view, 1, "乙"), ["4.3 条"]);
+  assert.deepEqual(locatorsOf(view, 2), []);
+});
+
+test("words of a model are no quotation, and while they come nobody knows", () => {
+  assert.equal(newTurn("k", "问").quoted, false);
+  assert.equal(fromTurn({ ...TURN, mode: "model" }).quoted, false);
+  assert.equal(fromTurn({ ...TURN, mode: "extractive" }).quoted, true);
+});
+
+test("an earlier visit's question goes on being answered, or can be asked again", () => {
+  const running = fromOpen({ id: "t9", question: "问", state: "running" });
+  assert.deepEqual([running.id, running.phase], ["t9", "streaming"]);
+  assert.equal(reduce(running, 1, "delta", { text: "答" }).text, "答");
+  assert.equal(fromOpen({ id: "t9", question: "问", state: "failed" }).phase, "failed");
 });
 
 test("a screen reader hears finished sentences only", () => {

@@ -20,7 +20,9 @@ export interface Surroundings {
   readonly base: string;
   readonly request: (target: RequestTarget) => void;
   readonly handoff: () => void;
+  /** Asks what a button says; the focus goes to the talk, since the button goes away. */
   readonly ask: (question: string) => void;
+  readonly again: (turn: string) => void;
 }
 
 export const Surrounding = createContext<Surroundings | null>(null);

@@ -7,11 +7,13 @@ interface MarkupProps {
   /** Offsets into `text` at which `mark(index)` is set. */
   readonly marks: readonly number[];
   readonly mark: (index: number) => ComponentChildren;
+  /** May addresses in the text be links? */
+  readonly links: boolean;
 }
 
 /** An answer's text as elements; every character of it ends up as a text node. */
-export function Markup({ text, marks, mark }: MarkupProps): JSX.Element {
-  const line = (content: string): ComponentChildren => inlines(content).map((piece, index) => inline(piece, index, mark));
+export function Markup({ text, marks, mark, links }: MarkupProps): JSX.Element {
+  const line = (content: string): ComponentChildren => inlines(content, links).map((piece, index) => inline(piece, index, mark));
   return <>{blocks(withMarks(text, marks)).map((block, index) => <Fragment key={index}>{drawn(block, line)}</Fragment>)}</>;
 }
 

@@ -17,6 +17,8 @@ export interface PanelOptions {
   readonly heading: string | null;
   readonly inline: boolean;
   readonly close: () => void;
+  /** A librarian has written while the panel is closed. */
+  readonly unread: () => void;
 }
 
 export interface Mounted {
@@ -46,7 +48,11 @@ export function mount(root: ShadowRoot, options: PanelOptions): Mounted {
   const service = new Service(base, member, { load: () => memory.read().token ?? null, save: (token) => memory.update({ token }) }, language);
   const session = new Session(service, memory, draw);
 
+  let heard = 0;
   function draw(): void {
+    const { messages } = session.state;
+    if (messages.slice(heard).some((message) => message.author === "librarian") && frame instanceof HTMLDialogElement && !frame.open) options.unread();
+    heard = messages.length;
     render(
       <Panel session={session} state={session.state} strings={strings} base={base} heading={heading ?? strings.title} close={inline ? undefined : close} />,
       frame,

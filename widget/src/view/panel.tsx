@@ -47,7 +47,8 @@ export function Panel({ session, state, strings, base, heading, close }: PanelPr
     session, strings, base,
     request: (target) => setPage({ name: "form", target }),
     handoff: () => void session.handoff().catch(setProblem),
-    ask: send,
+    ask: (text) => { log.current?.focus({ preventScroll: true }); send(text); },
+    again: (turn) => { log.current?.focus({ preventScroll: true }); void session.again(turn); },
   }), [session, strings, base, send]);
   const back = useCallback(() => setPage(TALK), []);
   const shownProblem = problem ?? (state.turns.at(-1)?.phase === "failed" ? null : state.problem);
@@ -67,10 +68,7 @@ export function Panel({ session, state, strings, base, heading, close }: PanelPr
         <div class="talk" hidden={page.name !== "talk"}>
           <div class="log" ref={log} tabIndex={0} role="region" aria-label={heading}>
             {state.turns.length === 0 && state.ready && <Welcome />}
-            {state.turns.map((turn, index) => (
-              <TurnArticle key={turn.key} turn={turn} last={index === state.turns.length - 1} problem={turn.phase === "failed" ? state.problem : null} />
-            ))}
-            <Desk state={state} />
+            {talk(state)}
           </div>
           {away.is && <button type="button" class="latest" onClick={away.reset}><Icon name="down2" />{strings.newMessages}</button>}
           <div class="status" role="status">
@@ -88,6 +86,15 @@ export function Panel({ session, state, strings, base, heading, close }: PanelPr
       </div>
     </Surrounding.Provider>
   );
+}
+
+/** Turns, and the talk with a librarian where it took place. */
+function talk(state: Session["state"]): JSX.Element[] {
+  const turns = state.turns.map((turn, index) => (
+    <TurnArticle key={turn.key} turn={turn} last={index === state.turns.length - 1} problem={turn.phase === "failed" ? state.problem : null} />
+  ));
+  const at = Math.min(state.handedAfter, turns.length);
+  return [...turns.slice(0, at), <Desk key="desk" state={state} />, ...turns.slice(at)];
 }
 
 function Welcome(): JSX.Element {
@@ -115,11 +122,11 @@ function Desk({ state }: { state: Session["state"] }): JSX.Element | null {
         const { strings } = around;
         const words = handoff.state === "closed" ? strings.handoffClosed
           : handoff.state === "open" ? strings.handoffOpen(handoff.librarian ?? "") : strings.handoffWaiting;
+        const place = handoff.state === "waiting" && handoff.position ? ` ${strings.handoffPosition(handoff.position)}` : "";
+        const how = <p key="state" class="desk-state"><Icon name="person" />{words}{place}</p>;
+        const said = state.messages.map((message) => <Said key={message.id} message={message} strings={strings} />);
         return (
-          <section class="desk" aria-label={strings.handoff}>
-            <p class="desk-state"><Icon name="person" />{words}{handoff.state === "waiting" && handoff.position ? ` ${strings.handoffPosition(handoff.position)}` : ""}</p>
-            {state.messages.map((message) => <Said key={message.id} message={message} strings={strings} />)}
-          </section>
+          <section class="desk" aria-label={strings.handoff}>{handoff.state === "closed" ? [...said, how] : [how, ...said]}</section>
         );
       }}
     </Surrounding.Consumer>

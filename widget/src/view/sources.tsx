@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 
 import { webAddress } from "../markdown.js";
 import type { Strings } from "../strings.js";
-import { quotesOf, type TurnView } from "../turn.js";
+import { locatorsOf, quotesOf, type TurnView } from "../turn.js";
 import type { Holding, Source } from "../types.js";
 import { useSurroundings } from "./context.js";
 import { Icon } from "./icons.js";
@@ -71,10 +71,10 @@ function SourceCard({ turn, source, opened, toggle }: CardProps): JSX.Element {
           <span class="title">{source.title}</span>
         )}
       </div>
-      <About source={source} />
+      <About source={source} locators={locatorsOf(turn, source.n)} />
       <div class="quotes" id={`${id}-quotes`} hidden={!open || quotes.length === 0}>
         <p class="label">{strings.quote}</p>
-        {quotes.map((quote) => <blockquote key={quote}>{marked.includes(quote) ? <mark>{quote}</mark> : quote}</blockquote>)}
+        {quotes.map((quote) => <Quotation key={quote} quote={quote} marked={marked.includes(quote)} locators={locatorsOf(turn, source.n, quote)} />)}
         {address && (
           <a href={address} target="_blank" rel="noopener noreferrer nofollow">{strings.openSource}<Icon name="link" /></a>
         )}
@@ -84,8 +84,17 @@ function SourceCard({ turn, source, opened, toggle }: CardProps): JSX.Element {
   );
 }
 
-function About({ source }: { source: Source }): JSX.Element | null {
-  const words = [...(source.creators ?? []).slice(0, 2), source.year].filter(Boolean);
+function Quotation({ quote, marked, locators }: { quote: string; marked: boolean; locators: readonly string[] }): JSX.Element {
+  return (
+    <blockquote>
+      {marked ? <mark>{quote}</mark> : quote}
+      {locators.length > 0 && <cite class="locator">{locators.join("、")}</cite>}
+    </blockquote>
+  );
+}
+
+function About({ source, locators }: { source: Source; locators: readonly string[] }): JSX.Element | null {
+  const words = [...(source.creators ?? []).slice(0, 2), source.year, ...locators].filter(Boolean);
   return words.length > 0 ? <p class="about">{words.join(" · ")}</p> : null;
 }
 

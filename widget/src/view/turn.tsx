@@ -70,11 +70,11 @@ function AnswerText({ turn, opened, cite }: { turn: TurnView; opened: Opened | n
   const offsets = useMemo(() => placed.map((marker) => marker.at), [placed]);
   return (
     <div class="text">
-      <Markup text={turn.text} marks={offsets} mark={(index) => (
+      <Markup text={turn.text} marks={offsets} links={turn.quoted} mark={(index) => (
         <span class="cites">
           {"\u2060" /* no line begins with a marker */}
-          {placed[index]?.citations.map(({ source }) => (
-            <button key={source} type="button" class="cite" aria-label={strings.source(source)}
+          {placed[index]?.citations.map(({ source, locator }) => (
+            <button key={source} type="button" class="cite" aria-label={[strings.source(source), locator].filter(Boolean).join(" ")}
               aria-pressed={opened?.source === source && opened.at === placed[index]?.at}
               onClick={() => cite(source, placed[index]?.at ?? 0)}>{source}</button>
           ))}
@@ -85,11 +85,11 @@ function AnswerText({ turn, opened, cite }: { turn: TurnView; opened: Opened | n
 }
 
 function Failure({ turn, problem }: { turn: TurnView; problem: unknown }): JSX.Element {
-  const { session, strings } = useSurroundings();
+  const { again, strings } = useSurroundings();
   return (
     <div class="failure" role="alert">
       <p>{strings.failed}{turn.error || (problem ? explain(problem, strings) : strings.server)}</p>
-      <button type="button" class="small" onClick={() => void session.again(turn.key)}><Icon name="again" />{strings.retry}</button>
+      <button type="button" class="small" onClick={() => again(turn.key)}><Icon name="again" />{strings.retry}</button>
     </div>
   );
 }
@@ -129,14 +129,14 @@ function requestTarget(action: Action, turn: TurnView): Parameters<ReturnType<ty
 }
 
 function Verdict({ turn, last }: { turn: TurnView; last: boolean }): JSX.Element {
-  const { session, strings } = useSurroundings();
+  const { session, strings, again } = useSurroundings();
   const give = (helpful: boolean): void => void session.feedback(turn.key, helpful);
   return (
     <div class="feedback" role="group" aria-label={strings.feedback}>
       <button type="button" class="quiet" aria-pressed={turn.helpful === true} onClick={() => give(true)}><Icon name="up" />{strings.helpful}</button>
       <button type="button" class="quiet" aria-pressed={turn.helpful === false} onClick={() => give(false)}><Icon name="down" />{strings.unhelpful}</button>
       {last && (
-        <button type="button" class="quiet" onClick={() => void session.again(turn.key)}><Icon name="again" />{strings.again}</button>
+        <button type="button" class="quiet" onClick={() => again(turn.key)}><Icon name="again" />{strings.again}</button>
       )}
       <span class="thanks" role="status">{turn.helpful === null ? "" : strings.thanks}</span>
     </div>
