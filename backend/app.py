@@ -28,11 +28,18 @@ log = logging.getLogger(__name__)
 STATIC = Path(backend.__file__).parents[1] / "widget" / "static"
 
 BODY_LIMIT = 256 * 1024
-LARGER_BODIES = {r"/iso18626": 4 * 1024 * 1024, r"/desk/.*/(upload|files)": 64 * 1024 * 1024}
+LARGER_BODIES = {r"/iso18626": 4 * 1024 * 1024}
+UPLOADS = (r"/desk/requests/[^/]+/file", r"/api/delivery/requests/[^/]+/file")
+ROOM = 2 * 1024 * 1024
+"""Above the limit of files, so that a file a little too large is answered by the page it was sent from."""
 
 
 def create_app(services: Services) -> FastAPI:
-    """The application over ``services``; nothing is read from the environment here."""
+    """The application over ``services``; nothing is read from the environment here.
+
+    :raises ConfigurationError: for a setting that cannot be used.
+    """
+    services.check()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +79,8 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     _operations(app, services, registry)
     _pages(app)
-    app.add_middleware(BodyLimit, limit=BODY_LIMIT, larger=LARGER_BODIES)
+    upload = services.settings.delivery_max_megabytes * 1024 * 1024 + ROOM
+    app.add_middleware(BodyLimit, limit=BODY_LIMIT, larger=LARGER_BODIES | dict.fromkeys(UPLOADS, upload))
     app.add_middleware(CrossOrigin, allowed=services.origins.origin_allowed)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Metrics, registry=registry)

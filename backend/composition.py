@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -38,13 +39,21 @@ from backend.core.jobs import ring_when_due
 from backend.core.limits import InProcessLimiter, Limiter, RedisLimiter, Unlimited
 from backend.core.settings import Settings
 from backend.core.tokens import VisitorTokens
-from backend.delivery import iso18626_routes
+from backend.delivery import download_routes, iso18626_routes, upload_routes
 from backend.delivery import routes as delivery_routes
 from backend.delivery.board import QueueBoard, RequestProgress
 from backend.delivery.copyright import CopyrightLedger
+from backend.delivery.copyright_policy import load_policy
+from backend.delivery.counter import Counter
+from backend.delivery.handover import Handover, Terms
 from backend.delivery.iso18626_receive import Exchange
+from backend.delivery.letters import Letters
+from backend.delivery.mail import SmtpMailer
+from backend.delivery.reports import Reports
 from backend.delivery.requests import Rules
 from backend.delivery.routing import Policy
+from backend.delivery.scanner import clamd
+from backend.delivery.shelf import FileShelf
 from backend.desk import pages as desk_pages
 from backend.desk.live import LiveDesk
 from backend.enterprise import branches
@@ -53,7 +62,16 @@ from backend.enterprise.branches import Branches
 from backend.enterprise.library import Shelf
 from backend.search import routes as search_routes
 from backend.search.engine import SearchEngine
-from backend.wiring import ChatRequests, DeskBoard, EngineItems, KnowledgeIndex, LoggedSources, MemberNames
+from backend.wiring import (
+    ChatRequests,
+    DeskBoard,
+    DeskCounter,
+    DeskFigures,
+    EngineItems,
+    KnowledgeIndex,
+    LoggedSources,
+    MemberNames,
+)
 from indexer.catalogue import Catalogue
 from indexer.progress import Progress
 from indexer.snapshot import SnapshotStore
@@ -235,8 +253,56 @@ class Services:
     @cached_property
     def delivery_rules(self) -> Rules:
         open_limit = None if self.settings.rate_limit == "off" else 20
-        policy = Policy(fairness=self.settings.routing_fairness)
-        return Rules(policy=policy, open_limit=open_limit, copyright=CopyrightLedger())
+        return Rules(
+            policy=Policy(fairness=self.settings.routing_fairness),
+            open_limit=open_limit,
+            copyright=self.copyright,
+            download=self.handover.download,
+            withdraw=self.handover.withdraw,
+            letter_link=self.handover.letter_link,
+            letters=Letters(Path(self.settings.notice_templates) if self.settings.notice_templates else None),
+        )
+
+    @cached_property
+    def mailer(self) -> SmtpMailer | None:
+        """The configured mail server; None: notices stay on page and desk."""
+        settings = self.settings
+        return SmtpMailer(url=settings.smtp_url, sender=settings.mail_from) if settings.smtp_url else None
+
+    def check(self) -> None:
+        """Read everything that a deployment may have written wrongly.
+
+        :raises ConfigurationError: naming the setting or file, before anybody is served.
+        """
+        _ = self.mailer, self.delivery_rules
+
+    @cached_property
+    def counter(self) -> Counter:
+        return Counter(database=self.database, rules=self.delivery_rules, handover=self.handover, lookup=self.items)
+
+    @cached_property
+    def copyright(self) -> CopyrightLedger:
+        path = Path(self.settings.copyright_policy) if self.settings.copyright_policy else None
+        return CopyrightLedger(key=self.settings.signing_key(), policy=load_policy(path))
+
+    @cached_property
+    def handover(self) -> Handover:
+        """Electronic delivery: files, links, their terms."""
+        settings = self.settings
+        shelf = FileShelf(
+            directory=settings.deliveries_dir,
+            max_bytes=settings.delivery_max_megabytes * 1024 * 1024,
+            max_pages=settings.delivery_max_pages,
+            scan=clamd(settings.clamd) if settings.clamd else None,
+        )
+        terms = Terms(
+            file_days=settings.delivery_file_days,
+            link_days=settings.delivery_link_days,
+            downloads=settings.delivery_downloads,
+        )
+        return Handover(
+            database=self.database, shelf=shelf, key=settings.signing_key(), public_url=settings.public_url, terms=terms
+        )
 
     @cached_property
     def items(self) -> EngineItems:
@@ -264,15 +330,19 @@ class Services:
             search_routes.router(self.engine),
             chat_routes.build_router(self.chat),
             delivery_routes.router(self.database, self.items, self.delivery_rules),
+            upload_routes.router(self.counter, self.staff_sessions),
+            download_routes.router(self.handover),
             iso18626_routes.router(self.exchange),
             desk_pages.router(
                 self.database,
                 bus=self.bus,
                 sign_in=self.staff_sessions,
-                board=DeskBoard(QueueBoard(self.database, self.delivery_rules)),
+                board=DeskBoard(QueueBoard(self.database, self.delivery_rules, self.items)),
+                counter=DeskCounter(self.counter),
                 staffed=staffed_members,
                 libraries=self.member_names.all,
                 knowledge=self.knowledge,
+                figures=DeskFigures(Reports(self.database)),
                 sources=LoggedSources(self.catalogue),
             ),
             enterprise_routes.router(self.database, self.engine, self.branch_directory, self.catalogue.head_revision),

@@ -6,9 +6,9 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from backend.chat.handoff import RequestStatus
 from backend.consortium import members
@@ -16,9 +16,12 @@ from backend.core.access import Caller, Staff
 from backend.core.db import Database
 from backend.core.errors import NotFound
 from backend.delivery.board import QueueBoard, RequestProgress
+from backend.delivery.counter import Counter, Order
+from backend.delivery.reports import Reports, Table, to_csv
 from backend.delivery.values import HoldingRef, ItemRef
 from backend.desk import knowledge
 from backend.desk.ports import Move, QueuePage, SourcePage
+from backend.desk.ports import Order as DeskOrder
 from backend.desk.values import KnowledgeEntry
 from backend.enterprise.library import ChangedItem
 from backend.search.engine import SearchEngine
@@ -106,6 +109,72 @@ class DeskBoard:
 
     def notices(self, *, staff: Staff) -> Sequence[Mapping[str, str]]:
         return self._board.notices(staff=staff)
+
+
+class DeskCounter:
+    """The desk's port ``Counter`` over delivery's."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self.max_bytes = counter.max_bytes
+
+    def upload(
+        self, number: str, file: BinaryIO, *, staff: Staff, version: int | None, pages_checked: bool
+    ) -> Mapping[str, Any]:
+        return self._counter.upload(number, file, staff=staff, version=version, pages_checked=pages_checked)
+
+    def file(self, number: str, *, staff: Staff) -> Path:
+        return self._counter.file(number, staff=staff)
+
+    def file_view(self, number: str, *, staff: Staff) -> Mapping[str, Any] | None:
+        return self._counter.file_view(number, staff=staff)
+
+    def renew_link(self, number: str, *, staff: Staff) -> None:
+        self._counter.renew_link(number, staff=staff)
+
+    def revoke(self, number: str, *, staff: Staff) -> None:
+        self._counter.revoke(number, staff=staff)
+
+    def note(self, number: str, text: str, *, staff: Staff) -> None:
+        self._counter.note(number, text, staff=staff)
+
+    def reading(self, number: str, *, staff: Staff) -> Mapping[str, Any] | None:
+        found = self._counter.reading(number, staff=staff)
+        return found.model_dump(mode="json") if found else None
+
+    def notes(self, number: str, *, staff: Staff) -> Sequence[Mapping[str, str]]:
+        return self._counter.notes(number, staff=staff)
+
+    def erase(self, number: str, *, staff: Staff) -> None:
+        self._counter.erase(number, staff=staff)
+
+    def quote(self, order: DeskOrder, *, staff: Staff) -> Mapping[str, Any]:
+        return self._counter.quote(Order(**dataclasses.asdict(order)), staff=staff).model_dump(mode="json")
+
+    def place(self, order: DeskOrder, *, staff: Staff, key: str) -> str:
+        return self._counter.place(Order(**dataclasses.asdict(order)), staff=staff, key=key)
+
+    def troubles(self, *, staff: Staff) -> Sequence[Mapping[str, str]]:
+        return self._counter.troubles(staff=staff)
+
+    def resend(self, notice_id: str, *, staff: Staff) -> None:
+        self._counter.resend(notice_id, staff=staff)
+
+
+class DeskFigures:
+    """The desk's port ``Figures`` over delivery's reports."""
+
+    def __init__(self, found: Reports) -> None:
+        self._reports = found
+
+    def tables(self, *, staff: Staff, since: date, until: date) -> Sequence[Table]:
+        return self._reports.tables(staff=staff, since=since, until=until)
+
+    def table(self, key: str, *, staff: Staff, since: date, until: date) -> Table:
+        return self._reports.table(key, staff=staff, since=since, until=until)
+
+    def csv(self, key: str, *, staff: Staff, since: date, until: date) -> str:
+        return to_csv(self._reports.table(key, staff=staff, since=since, until=until))
 
 
 class KnowledgeIndex:

@@ -15,11 +15,11 @@ import threading
 from types import FrameType
 
 from backend.composition import Services
-from backend.core.jobs import Handler, Runner
+from backend.core.jobs import Handler, Runner, schedule
 from backend.core.settings import Settings
-from backend.delivery import steps
+from backend.delivery import lapse, steps
+from backend.delivery.copyright import FORGET_JOB
 from backend.delivery.iso18626_send import Sender
-from backend.delivery.notices import SmtpMailer
 from backend.enterprise import step as alert_step
 from backend.wiring import EngineChanges
 from indexer.build import compaction_due
@@ -33,9 +33,11 @@ LOW_PRIORITY = 10
 def runner(services: Services) -> Runner:
     """The runner of every kind of step this program has."""
     settings = services.settings
-    mailer = SmtpMailer(url=settings.smtp_url, sender=settings.mail_from) if settings.smtp_url else None
     handlers: dict[str, Handler] = {
-        **steps.handlers(services.database, services.delivery_rules, mailer),
+        **steps.handlers(services.database, services.delivery_rules, services.mailer),
+        **services.handover.handlers(),
+        FORGET_JOB: services.copyright.handler(services.database),
+        lapse.LAPSE_JOB: lapse.handler(services.database, services.delivery_rules),
         "delivery.peer": Sender(
             database=services.database, rules=services.delivery_rules, own_symbol=settings.iso18626_symbol
         ),
@@ -43,6 +45,9 @@ def runner(services: Services) -> Runner:
             services.database, EngineChanges(services.catalogue), services.branch_shelf, services.words
         ),
     }
+    services.handover.begin_sweeping()
+    with services.database.begin() as session:
+        schedule(session, FORGET_JOB, "ledger")
     return Runner(services.database, handlers)
 
 

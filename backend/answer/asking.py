@@ -76,6 +76,7 @@ _MEASURES: tuple[tuple[re.Pattern[str], str], ...] = (
 """What is asked for in numbers → the units that answer it, as patterns."""
 _NUMBER = re.compile(r"(?<![\d哪几])(?:\d{2,}|\d+(?:号|世纪|届|条|版))")
 """Numbers that say which one is meant: 2015, 2号, 21世纪; not 一个 or 哪一年."""
+_YEAR = re.compile(r"1[5-9]\d{2}|20\d{2}")
 _EMPTY = frozenset(
     "的了是在为有和与及于由从到对把被将也都就而且则其该这那等着过之以所并又或者呢吧啊吗您们它他她中里上下时哪什么谁几多少能可会想"
 )
@@ -116,6 +117,11 @@ class Asking:
         """Does a folded text hold every number of the question, 二号 as 2号?"""
         given = arabic(text)
         return all(number in given for number in self.numbers)
+
+    def same_years(self, text: str) -> bool:
+        """Does a folded text hold every year that the question names?"""
+        years = [number for number in self.numbers if _YEAR.fullmatch(number)]
+        return not years or all(year in arabic(text) for year in years)
 
     def covered(self, text: str) -> float:
         """Share (0–1) of the words' rarity that stands in a folded text."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from backend.answer import ranking, refusal
 from backend.answer.asking import Asking, asking
 from backend.answer.background import Background, Vectors
+from backend.answer.instructions import for_readers
 from backend.answer.sentences import Span, split
 from backend.answer.values import Judgement
 from backend.search.query import folded, parse
@@ -129,6 +130,8 @@ class Reader:
             nearness=max(unit.nearness for unit in units),
         )
         confidence = refusal.probability(signals)
+        if best.hit.item.kind != "catalogue" and not asked.same_years(folded(best.hit.item.text)):
+            confidence = min(confidence, refusal.OTHER_YEAR)
         return Evidence(
             hits=tuple(hits),
             units=tuple(units),
@@ -178,11 +181,12 @@ class Reader:
 
 
 def candidates(hits: Sequence[PassageHit]) -> list[tuple[PassageHit, Span, ranking.Candidate]]:
-    """Every sentence of the passages once, with its surroundings; questions (of a FAQ) answer nothing."""
+    """Every sentence of the passages once, with its surroundings; questions (of a FAQ) answer nothing, and what
+    speaks to machines is no evidence."""
     found: dict[tuple[str, int], tuple[PassageHit, Span, ranking.Candidate]] = {}
     for hit in hits:
         text = hit.item.text
-        spans = split(text, start=hit.passage.start, end=hit.passage.end)
+        spans = for_readers(text, split(text, start=hit.passage.start, end=hit.passage.end))
         said = [text[span.start : span.end] for span in spans]
         for at, (span, sentence) in enumerate(zip(spans, said, strict=True)):
             if (hit.item.id, span.start) in found or sentence.rstrip("”」』）)").endswith(("？", "?")):

@@ -10,6 +10,7 @@ from typing import Any
 from backend.answer.asking import wanted
 from backend.answer.citing import Sources, locator
 from backend.answer.evidence import Evidence, Unit
+from backend.answer.instructions import for_readers
 from backend.answer.items import describe, fact, is_status
 from backend.answer.sentences import is_step, split
 from backend.answer.values import Language, Sentence
@@ -92,7 +93,7 @@ def step(unit: Unit, sources: Sources) -> Sentence:
 def steps(best: Unit) -> list[Unit]:
     """The numbered sentences around the best one, in order, with the line that announces them; or nothing."""
     passage, item = best.hit.passage, best.hit.item
-    spans = split(item.text, start=passage.start, end=passage.end)
+    spans = for_readers(item.text, split(item.text, start=passage.start, end=passage.end))
     numbered = [at for at, span in enumerate(spans) if is_step(item.text[span.start : span.end])]
     if len(numbered) < 2:
         return []

@@ -17,6 +17,9 @@ from backend.search.values import PassageHit
 ENOUGH = 0.42
 """Probability from which an answer is given."""
 
+OTHER_YEAR = 0.25
+"""Probability at most where the question names a year and the whole document does not."""
+
 RULES_ENOUGH = 0.35
 """The same for rules: a question about the library's services, put to the library, is mostly answered by its rules."""
 

@@ -15,6 +15,7 @@ from backend.answer.asking import wanted
 from backend.answer.citing import Sources
 from backend.answer.evidence import Evidence, Unit, owner
 from backend.answer.extractive import said, step, steps
+from backend.answer.instructions import for_readers
 from backend.answer.replies import say
 from backend.answer.sentences import split
 from backend.answer.values import Language, Sentence
@@ -23,7 +24,10 @@ from backend.search.query import folded
 OWN_FIRST = 1.2
 """Log-odds that the asker's own rule may stand behind another library's and still be the answer."""
 
-DIFFERS = 1.2
+COMMON = 1.2
+"""Log-odds that the consortium's rule may stand behind one library's and still be the answer."""
+
+DIFFERS = 2.5
 """Log-odds within which several libraries' rules answer alike: then each is said."""
 
 FOLLOWS = 2.5
@@ -107,7 +111,7 @@ def _whose(groups: dict[str, list[Unit]], units: Sequence[Unit], members: Sequen
     if own and groups[own[0]][0].score >= best.score - OWN_FIRST:
         return own[0]
     common = groups.get("")
-    if common and common[0].score >= best.score - DIFFERS:
+    if common and common[0].score >= best.score - COMMON:
         return ""
     return owner(best.hit.item)
 
@@ -115,7 +119,7 @@ def _whose(groups: dict[str, list[Unit]], units: Sequence[Unit], members: Sequen
 def _from_the_start(best: Unit, *, whole: bool) -> list[Unit]:
     """The first sentences of a FAQ entry, to the one that answers at least; ``whole``: wherever that stands."""
     text = best.hit.item.text
-    spans = [span for span in split(text) if not text[span.start : span.end].endswith(("？", "?"))]
+    spans = [span for span in for_readers(text, split(text)) if not text[span.start : span.end].endswith(("？", "?"))]
     if best.span not in spans or (spans.index(best.span) > 2 and not whole):
         return []
     needed = 1 if whole else spans.index(best.span) + 1

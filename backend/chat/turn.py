@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 REMEMBERED = 6
 """Turns that a question may lean on."""
 
-RENEW_SECONDS = 2.0
+RENEW_SECONDS = 1.0
 """Between two renewals of the leases of turns that are being answered here (see ``store.STALE``)."""
 
 STOP_SECONDS = 3 * RENEW_SECONDS

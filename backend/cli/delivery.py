@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group.command("simulate")(simulate_command)
     group.command("figures")(figures_command)
     group.command("lifecycle")(lifecycle_command)
+    group.command("erase")(erase_command)
     app.add_typer(group, name="delivery")
 
 
@@ -92,3 +93,17 @@ def lifecycle_command(
 ) -> None:
     """Print the lifecycle of a request as a Mermaid state diagram."""
     console.out.print(markdown() if as_markdown else mermaid(), markup=False, end="", soft_wrap=True)
+
+
+def erase_command(
+    member: Annotated[str, typer.Argument(help="code of the patron's library")],
+    contact: Annotated[str, typer.Argument(help="the contact as the patron gave it")],
+) -> None:
+    """Forget a patron: name, contact and note of every closed request; open ones are named and left."""
+    with common.services() as services:
+        erased, open_still = services.counter.erase_contact(contact, member=member)
+    if not erased and not open_still:
+        raise InputError(f"no request of {member[:40]} has this contact")
+    console.out.print(f"erased: {', '.join(erased) or 'none'}", markup=False)
+    if open_still:
+        console.out.print(f"still open, erase them when they are closed: {', '.join(open_still)}", markup=False)

@@ -54,7 +54,7 @@ def demo_command(
     from backend.demo.build import create
 
     began = time.perf_counter()
-    services = Services(load_settings(), progress=console.progress())
+    services = Services(_reached_at(load_settings(), host, port), progress=console.progress())
     report = create(services)
     services.engine.warm()
     for line in report.lines():
@@ -77,7 +77,7 @@ def serve_command(
     """Serve the web application."""
     settings = load_settings()
     if workers == 1:
-        _run(Services(settings), host, port)
+        _run(Services(_reached_at(settings, host, port)), host, port)
         return
     if not settings.redis_url:
         raise ConfigurationError("--workers: more than one process needs LIANWEN_REDIS_URL")
@@ -93,6 +93,14 @@ def serve_command(
         proxy_headers=False,
         h11_max_incomplete_event_size=LONGEST_HEAD,
     )
+
+
+def _reached_at(settings: Settings, host: str, port: int) -> Settings:
+    """Without a public address the one listened on is where readers come: links in notices name it."""
+    if "public_url" in settings.model_fields_set:
+        return settings
+    name = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 (compared, not bound)
+    return settings.model_copy(update={"public_url": f"http://{name}:{port}"})
 
 
 def _run(services: Services, host: str, port: int) -> None:

@@ -122,15 +122,23 @@ class SignIn(Generic[A, S]):
 
         :raises Unauthenticated: for a wrong name or password (which of the two is not told).
         """
+        row = self.account(username, password)
+        secret = secrets.token_urlsafe(32)
+        with self._database.begin() as session:
+            self._accounts.open_session(session, row.id, secret=secret, moment=now(), ttl=self.ttl)
+        return self._cookie.write(secret)
+
+    def account(self, username: str, password: str) -> A:
+        """The open account of that name and password.
+
+        :raises Unauthenticated: for a wrong name or password (which of the two is not told).
+        """
         with self._database.read() as session:
             row = self._accounts.by_username(session, username.strip().lower()[:80])
         verified = verify_password(row.password_hash if row else None, password)
         if row is None or not row.active or not verified:
             raise Unauthenticated("用户名或密码不正确。")
-        secret = secrets.token_urlsafe(32)
-        with self._database.begin() as session:
-            self._accounts.open_session(session, row.id, secret=secret, moment=now(), ttl=self.ttl)
-        return self._cookie.write(secret)
+        return row
 
     def signed_in(self, cookie: str) -> tuple[S, A] | None:
         """Session and account of this cookie; None when it is forged, too old or signed out."""

@@ -140,6 +140,7 @@ async def check_csrf(request: Request) -> None:
     if given is None:
         given = str((await request.form()).get(CSRF_FIELD, ""))
     if not hmac.compare_digest(given.encode(), session.csrf.encode()):
+        await request.close()  # an uploaded file is let go at once
         raise Forbidden("页面已失效，请刷新后重试。", detail={"reason": "csrf"})
 
 

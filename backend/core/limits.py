@@ -26,6 +26,8 @@ SEARCH = Rate(60, 120)
 CHAT = Rate(30, 40)
 VISITORS = Rate(30, 30)
 REQUESTS = Rate(10, 10)
+DOWNLOADS = Rate(20, 20)
+UPLOADS = Rate(20, 20)
 LOGIN = Rate(8, 6)
 
 

@@ -35,6 +35,15 @@ async def _refuse(error: LianwenError, scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def size_words(count: int) -> str:
+    """>>> size_words(1000), size_words(262_144), size_words(67_108_864)
+    ('1000 字节', '256 KB', '64 MB')
+    """
+    if count < 1024:
+        return f"{count} 字节"
+    return f"{count // 1024} KB" if count < 1024 * 1024 else f"{count // (1024 * 1024)} MB"
+
+
 class BodyLimit:
     """Refuses a body over its limit before reading it (declared) or as soon as it grows over it (streamed)."""
 
@@ -50,7 +59,7 @@ class BodyLimit:
             return
         limit = next((size for pattern, size in self._larger if pattern.fullmatch(scope["path"])), self._limit)
         declared = Headers(scope=scope).get("content-length", "0")
-        error = TooLarge(f"请求正文超过 {limit} 字节。", detail={"limit": limit})
+        error = TooLarge(f"请求正文过大，上限 {size_words(limit)}。", detail={"limit": limit})
         if not declared.isdigit() or int(declared) > limit:
             await _refuse(error, scope, send)
             return

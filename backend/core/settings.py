@@ -61,6 +61,14 @@ class Settings(BaseSettings):
     session_ttl: int = Field(default=12 * 3600, gt=0, description="seconds a librarian's console session lives")
     smtp_url: str = Field(default="", description="smtp://user:password@host:587; empty: notices stay in the outbox")
     mail_from: str = Field(default="lianwen@localhost", description="sender of notices")
+    notice_templates: str = Field(default="", description="folder of notice templates that replace the packaged ones")
+    delivery_file_days: int = Field(default=30, gt=0, description="days a delivered file is kept")
+    delivery_link_days: int = Field(default=14, gt=0, description="days a download link works")
+    delivery_downloads: int = Field(default=5, gt=0, description="downloads a link allows")
+    delivery_max_megabytes: int = Field(default=64, gt=0, le=1024, description="largest file a supplier may upload")
+    delivery_max_pages: int = Field(default=500, gt=0, description="most pages a delivered file may have")
+    copyright_policy: str = Field(default="", description="TOML file of copying limits; empty: conservative defaults")
+    clamd: str = Field(default="", description="virus scanner for uploads: host:port or socket path of clamd")
     iso18626_symbol: str = Field(default="CN-DEMO", description="this consortium's own ISO 18626 agency symbol")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
 
@@ -88,9 +96,9 @@ class Settings(BaseSettings):
         return self.data_dir / "models"
 
     @property
-    def file_dir(self) -> Path:
+    def deliveries_dir(self) -> Path:
         """Electronic deliveries, outside every web root."""
-        return self.data_dir / "files"
+        return self.data_dir / "deliveries"
 
     def signing_key(self) -> str:
         """The configured key, or one made once and kept in the data directory for every process to share."""

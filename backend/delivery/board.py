@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from backend.core.access import Caller, Role, Staff
+from backend.core.access import PUBLIC, Caller, Role, Staff
 from backend.core.db import Database, now
 from backend.core.errors import InputError, NotFound
 from backend.delivery import requests, store
@@ -18,12 +18,13 @@ from backend.delivery.lifecycle import OPEN_STATES, STATES, Side, State
 from backend.delivery.models import RequestRow
 from backend.delivery.numbers import parse_number
 from backend.delivery.requests import Rules
+from backend.delivery.values import ItemLookup, ItemRef
 from backend.delivery.views import Viewer, actor_of_staff, build, names
 
 BY_SUPPLIER = frozenset(state for state, rule in STATES.items() if rule.responsible is Side.SUPPLIER)
 BY_REQUESTER = frozenset(state for state, rule in STATES.items() if rule.responsible is Side.REQUESTER)
 CLOSED = frozenset(STATES) - OPEN_STATES
-BOARD_VIEWS = ("todo", "open", "closed", "all")
+BOARD_VIEWS = ("todo", "attention", "open", "closed", "all")
 
 
 class MoveAsked(Protocol):
@@ -31,6 +32,8 @@ class MoveAsked(Protocol):
 
     @property
     def action(self) -> str: ...
+    @property
+    def record_id(self) -> str: ...
     @property
     def reason(self) -> str: ...
     @property
@@ -51,9 +54,10 @@ class Queue:
 class QueueBoard:
     """The delivery queue as librarians see and work it."""
 
-    def __init__(self, database: Database, rules: Rules) -> None:
+    def __init__(self, database: Database, rules: Rules, lookup: ItemLookup | None = None) -> None:
         self._database = database
         self._rules = rules
+        self._lookup = lookup
 
     def queue(self, *, staff: Staff, view: str = "todo", query: str = "", page: int = 1, size: int = 25) -> Queue:
         """Requests of one view, those waiting longest first (closed ones: the latest first).
@@ -83,6 +87,7 @@ class QueueBoard:
 
         :raises Conflict: when the state changed meanwhile or does not allow it; :raises InputError: a missing field.
         """
+        item = self._record(move.record_id.strip())
         with self._database.begin() as session:
             requests.seen(session, number, Viewer(staff=staff))
             requests.move(
@@ -94,12 +99,22 @@ class QueueBoard:
                 version=move.version,
                 reason=move.reason,
                 due=move.due,
+                item=item,
             )
         with self._database.read() as session:
             row = store.request(session, parse_number(number) or number)
             if row is None:
                 raise NotFound("没有这个申请号。")
             return build(session, row, Viewer(staff=staff), download=self._rules.download).model_dump(mode="json")
+
+    def _record(self, record_id: str) -> ItemRef | None:
+        """The record that a librarian found a citation to mean."""
+        if not record_id:
+            return None
+        item = self._lookup.item(record_id, frozenset({PUBLIC})) if self._lookup else None
+        if item is None:
+            raise InputError(f"没有这条记录：{record_id[:64]}", detail={"where": "record_id"})
+        return item
 
     def notices(self, *, staff: Staff) -> list[dict[str, str]]:
         """What this librarian's library has not seen yet; shown once."""
@@ -121,11 +136,14 @@ def _conditions(view: str, staff: Staff) -> list[ColumnElement[bool]]:
         return [*visible, store.in_states(CLOSED)]
     if view == "open":
         return [*visible, store.in_states(OPEN_STATES)]
-    if member is not None:
-        return [store.waiting_for(member, as_supplier=BY_SUPPLIER, as_requester=BY_REQUESTER)]
+    waiting = [] if member is None else [
+        store.waiting_for(member, as_supplier=BY_SUPPLIER, as_requester=BY_REQUESTER)
+    ]  # fmt: skip
+    if view == "todo" and member is not None:
+        return waiting
     moment = now()
     limits = {state: moment - rule.attention for state, rule in STATES.items() if rule.attention is not None}
-    return [store.standing_since(limits)]
+    return [*waiting, store.standing_since(limits)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,28 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
-from backend.delivery.models import PatronRow, RequestRow, SupplyRow
+from backend.delivery.lifecycle import OPEN_STATES
+from backend.delivery.models import CopyRow, RequestRow
+from backend.delivery.works import Work
+
+_OPEN = [state.value for state in sorted(OPEN_STATES)]
 
 
-def pages_supplied(session: Session, row: RequestRow, *, since: datetime) -> int:
-    """Pages of the same work that the same person was supplied since then, this request left out."""
-    same_work: ColumnElement[bool] = (
-        RequestRow.item_id == row.item_id if row.item_id is not None else RequestRow.title == row.title
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What the patron has had of the work, or has asked for: pages and copies."""
+
+    pages: int = 0
+    copies: int = 0
+
+
+def entry(session: Session, number: str) -> CopyRow | None:
+    return session.get(CopyRow, number)
+
+
+def copied(
+    session: Session, work: Work, *, patron_key: str, owner: str, since: datetime, leave_out: str = ""
+) -> Before:
+    """Sums over all members: supplied copies since then and open requests, of the same person and work. The person is
+    looked for by contact and by browser, each by its own index."""
+    persons = [(CopyRow.patron_key, patron_key), (RequestRow.owner, owner)]
+    found: dict[str, int] = {}
+    for column, value in persons:
+        if value:
+            for number, pages in session.execute(_copies(work, since).where(column == value)):
+                found[number] = pages
+    found.pop(leave_out, None)
+    return Before(pages=sum(found.values()), copies=len(found))
+
+
+def _copies(work: Work, since: datetime) -> Select[str, int]:
+    """(number, pages) of the copies of this work that count."""
+    same_work: ColumnElement[bool] = CopyRow.title_key == work.title
+    if work.isbn:
+        same_work = or_(same_work, CopyRow.isbn_key == work.isbn)
+    counts = or_(
+        and_(CopyRow.state == "supplied", CopyRow.at >= since),
+        and_(CopyRow.state == "asked", RequestRow.state.in_(_OPEN)),
     )
-    same_person: ColumnElement[bool] = RequestRow.owner == row.owner
-    hashed = session.scalar(select(PatronRow.contact_hash).where(PatronRow.number == row.number))
-    if hashed:
-        same_person = or_(same_person, PatronRow.contact_hash == hashed)
-    query = (
-        select(func.coalesce(func.sum(SupplyRow.pages), 0))
-        .join(RequestRow, RequestRow.number == SupplyRow.number)
-        .outerjoin(PatronRow, PatronRow.number == SupplyRow.number)
-        .where(same_work, same_person, SupplyRow.service == "copy", SupplyRow.at >= since)
-        .where(SupplyRow.number != row.number)
+    query = select(CopyRow.number, CopyRow.pages).join(RequestRow, RequestRow.number == CopyRow.number)
+    return query.where(same_work, counts)
+
+
+def forget(session: Session, before: datetime) -> int:
+    """Delete entries of copies made before then; how many they were."""
+    gone = session.execute(
+        delete(CopyRow)
+        .where(CopyRow.at < before)
+        .returning(CopyRow.number)
+        .execution_options(synchronize_session=False)
     )
-    return int(session.scalar(query) or 0)
+    return len(gone.all())

@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from backend.core.db import now
+from backend.core.days import today
 from backend.core.errors import InputError
 from backend.delivery.values import RequestDraft
 
+FARTHEST = timedelta(days=36_600)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -29,8 +30,10 @@ def clean(draft: RequestDraft) -> RequestDraft:
     if draft.item is None and len(citation) < 2:
         raise InputError("请给出 record_id，或文献的题名、责任者等信息。", detail={"where": "citation"})
     pages = tidy(draft.pages, 100)
-    if draft.needed_by is not None and draft.needed_by < now().date() - timedelta(days=1):
+    if draft.needed_by is not None and draft.needed_by < today():
         raise InputError("需要日期已经过去。", detail={"where": "needed_by"})
+    if draft.needed_by is not None and draft.needed_by > today() + FARTHEST:
+        raise InputError("需要日期太远，请核对年份。", detail={"where": "needed_by"})
     return replace(
         draft,
         patron_name=name,
@@ -82,6 +85,6 @@ def fingerprint(draft: RequestDraft) -> str:
     """What was asked, as a digest: tells a repeated call from another request under the same key."""
     asked: Sequence[Any] = (
         draft.member, draft.service, draft.item.id if draft.item else None, draft.citation, draft.patron_name,
-        draft.patron_contact, draft.pages, str(draft.needed_by), draft.pickup,
+        draft.patron_contact, draft.pages, str(draft.needed_by), draft.pickup, draft.delivery,
     )  # fmt: skip
     return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode()).hexdigest()

@@ -1,21 +1,23 @@
 """Figures of delivery: fill rate, turnaround, who gave and got what, settlement, ISO 11620 indicators, CSV.
 
-Read-only, and safe to run beside a busy queue. Months are calendar months in UTC.
+Read-only, and safe to run beside a busy queue. Months are calendar months in Beijing.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from backend.core.days import BEIJING
 from backend.delivery import store
 from backend.delivery.lifecycle import State
 
@@ -73,6 +75,20 @@ class Indicator:
     how: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplying:
+    """How a library answers as supplier: of the requests it was asked. Days from being asked to supplying."""
+
+    supplier: str
+    asked: int
+    supplied: int
+    declined: int
+    expired: int
+    fill: float | None
+    median_days: float | None
+    p90_days: float | None
+
+
 @dataclass(slots=True)
 class _Tally:
     requests: int = 0
@@ -82,24 +98,82 @@ class _Tally:
     open: int = 0
 
 
+Key = tuple[str, str, str]
+BY_CELL: tuple[str, ...] = ("month", "member", "service")
+
+
 def by_month(session: Session, *, since: datetime, until: datetime, member: str | None = None) -> list[Line]:
     """A line for each month, requesting member and service with a request placed in ``[since, until)``."""
-    tallies: dict[tuple[str, str, str], _Tally] = defaultdict(_Tally)
-    days: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    return grouped(session, by=BY_CELL, since=since, until=until, member=member)
+
+
+def grouped(
+    session: Session, *, by: Collection[str], since: datetime, until: datetime, member: str | None = None
+) -> list[Line]:
+    """A line for each value of month, member or service (those in ``by``; the others are left empty)."""
+    tallies: dict[Key, _Tally] = defaultdict(_Tally)
+    days: dict[Key, list[float]] = defaultdict(list)
     for placed in store.placed_between(session, since, until, member):
-        key = (placed.at.strftime("%Y-%m"), placed.requester, placed.service)
-        tally = tallies[key]
-        tally.requests += 1
+        month = placed.at.astimezone(BEIJING).strftime("%Y-%m")
+        key = (
+            month if "month" in by else "",
+            placed.requester if "member" in by else "",
+            placed.service if "service" in by else "",
+        )
+        _count(tallies[key], placed)
         if placed.days is not None:
-            tally.filled += 1
             days[key].append(placed.days)
-        elif placed.state == State.UNFILLED or placed.state == State.LOST:
-            tally.unfilled += 1
-        elif placed.state in COUNTED_OUT:
-            tally.cancelled += 1
-        else:
-            tally.open += 1
     return [_line(key, tallies[key], sorted(days[key])) for key in sorted(tallies)]
+
+
+def _count(tally: _Tally, placed: store.Placed) -> None:
+    tally.requests += 1
+    if placed.days is not None:
+        tally.filled += 1
+    elif placed.state in (State.UNFILLED, State.LOST):
+        tally.unfilled += 1
+    elif placed.state in COUNTED_OUT:
+        tally.cancelled += 1
+    else:
+        tally.open += 1
+
+
+def supplying(session: Session, *, since: datetime, until: datetime, member: str | None = None) -> list[Supplying]:
+    """A line for each library that was asked in that time, or one library's."""
+    asked: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for supplier, state, count in store.answers_between(session, since, until):
+        asked[supplier][state] += count
+    days: dict[str, list[float]] = defaultdict(list)
+    for supply in store.supplies_between(session, since, until):
+        days[supply.supplier].append(supply.days)
+    return [
+        _supplying(supplier, states, sorted(days[supplier]))
+        for supplier, states in sorted(asked.items())
+        if member is None or supplier == member
+    ]
+
+
+def _supplying(supplier: str, states: dict[str, int], days: list[float]) -> Supplying:
+    decided = sum(states.get(state, 0) for state in ("supplied", "declined", "expired", "passed"))
+    return Supplying(
+        supplier=supplier,
+        asked=sum(states.values()),
+        supplied=states.get("supplied", 0),
+        declined=states.get("declined", 0),
+        expired=states.get("expired", 0),
+        fill=states.get("supplied", 0) / decided if decided else None,
+        median_days=statistics.median(days) if days else None,
+        p90_days=percentile(days, 0.9),
+    )
+
+
+def percentile(ordered: Sequence[float], part: float) -> float | None:
+    """The nearest-rank percentile of ascending values; None of none.
+
+    >>> percentile([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 0.9), percentile([], 0.5)
+    (9, None)
+    """
+    return ordered[max(0, math.ceil(part * len(ordered)) - 1)] if ordered else None
 
 
 def exchanges(session: Session, *, since: datetime, until: datetime) -> list[Exchange]:
@@ -134,11 +208,40 @@ def settlements(session: Session, *, since: datetime, until: datetime) -> list[S
     ]  # fmt: skip
 
 
-def indicators(lines: Iterable[Line], given: Sequence[Exchange]) -> list[Indicator]:
-    """The performance indicators of ISO 11620 on interlibrary lending that these figures can answer. Pure."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One supply under an agreement, for settling. Money in fen."""
+
+    number: str
+    date: str
+    service: str
+    pages: int | None
+    amount_fen: int
+    title: str
+
+
+def statement(session: Session, agreement: str, *, since: datetime, until: datetime) -> list[Statement]:
+    """Every supply under one agreement in that time."""
+    return [
+        Statement(
+            number=supply.number,
+            date=supply.at.astimezone(BEIJING).date().isoformat(),
+            service=supply.service,
+            pages=supply.pages,
+            amount_fen=supply.price_fen,
+            title=title,
+        )
+        for supply, title in store.supplies_of(session, agreement, since, until)
+    ]
+
+
+def indicators(lines: Iterable[Line], given: Sequence[Exchange], *, speed: float | None = None) -> list[Indicator]:
+    """The performance indicators of ISO 11620 on interlibrary lending that these figures can answer. Pure.
+
+    ``speed``: the median of days from placing to supplying, over all requests.
+    """
     cells = list(lines)
     filled, unfilled = sum(line.filled for line in cells), sum(line.unfilled for line in cells)
-    weighted = [line.median_days for line in cells for _ in range(line.filled) if line.median_days is not None]
     supplied = sum(exchange.gave for exchange in given)
     decided = filled + unfilled
     return [
@@ -150,9 +253,9 @@ def indicators(lines: Iterable[Line], given: Sequence[Exchange]) -> list[Indicat
         ),
         Indicator(
             name="Speed of Interlibrary Lending",
-            value=statistics.median(weighted) if weighted else None,
+            value=speed,
             unit="days",
-            how="median of the cells' medians, weighted by filled requests, from placing to supplying",
+            how="median of days from placing a request to supplying it",
         ),
         Indicator(
             name="Interlibrary supplies",
@@ -167,16 +270,20 @@ def to_csv(lines: Sequence[Any]) -> str:
     """Frozen rows of one kind as CSV with a header; texts that a spreadsheet would run as a formula are quoted."""
     if not lines:
         return ""
+    return cells_to_csv([[column.name for column in fields(lines[0])], *(asdict(line).values() for line in lines)])
+
+
+def cells_to_csv(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows of cells as CSV; texts that a spreadsheet would run as a formula are quoted."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow([column.name for column in fields(lines[0])])
-    for line in lines:
-        writer.writerow([_safe(value) for value in asdict(line).values()])
+    for row in rows:
+        writer.writerow([_safe(value) for value in row])
     return file.getvalue()
 
 
 def _safe(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else value
 
 
 def _line(key: tuple[str, str, str], tally: _Tally, days: Sequence[float]) -> Line:
@@ -193,5 +300,5 @@ def _line(key: tuple[str, str, str], tally: _Tally, days: Sequence[float]) -> Li
         open=tally.open,
         fill=tally.filled / decided if decided else None,
         median_days=statistics.median(days) if days else None,
-        p90_days=days[min(len(days) - 1, int(len(days) * 0.9))] if days else None,
+        p90_days=percentile(days, 0.9),
     )

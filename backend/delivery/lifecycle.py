@@ -1,6 +1,6 @@
 """The one lifecycle of a request, as data: states, who may do what, what each person reads, what needs attention.
 
-Routes, the desk's buttons, the patron's wording, the timers, the diagram and the tables of docs/request-lifecycle.md
+Routes, the desk's buttons, the patron's wording, the timers, the diagram and the tables of ``lifecycle.md``
 (:mod:`backend.delivery.lifecycle_document`) are all drawn from :data:`STATES` and :data:`TRANSITIONS`. Pure: nothing
 here touches a database.
 """
@@ -332,6 +332,14 @@ TRANSITIONS: tuple[Transition, ...] = (
     _transition("ask_cancel", [Z.WILL_SUPPLY], Z.CANCEL_ASKED, [P, R, F], "请求取消", danger=True),
     _transition("agree_cancel", [Z.CANCEL_ASKED], Z.CANCELLED, [S, F], "同意取消"),
     _transition("refuse_cancel", [Z.CANCEL_ASKED], Z.WILL_SUPPLY, [S], "不能取消", told="供书馆已在办理，不能取消。"),
+    _transition(
+        "lapse",
+        [Z.REVIEW, Z.REQUESTED, Z.CONDITIONAL, Z.RETRY_OFFERED],
+        Z.UNFILLED,
+        [T],
+        "已过需要日期",
+        told="已过您填写的最迟需要日期，申请已停止办理。",
+    ),
     _transition("reopen", [Z.UNFILLED], Z.REVIEW, [R, F], "重新办理", told="馆员正在重新办理您的申请。"),
     _transition("ask_status", _WITH_SUPPLIER, STAY, [R, F], "询问进展", told="已向供书馆询问进展。"),
     _transition("message", State, STAY, [R, S, F], "留言", told="两馆正就这份申请沟通。", needs=("reason",)),

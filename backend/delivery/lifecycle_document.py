@@ -1,6 +1,7 @@
-"""The lifecycle as people read it: a Mermaid diagram, and Markdown tables for docs/request-lifecycle.md.
+"""The lifecycle as people read it: a Mermaid diagram, and Markdown tables for ``lifecycle.md``.
 
-``lianwen delivery lifecycle --markdown > docs/request-lifecycle.md`` writes the committed file; a test compares them.
+``lianwen delivery lifecycle --markdown > backend/delivery/lifecycle.md`` writes the committed file; a test compares
+them.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from backend.delivery.append_only import guard
 
 class RequestRow(Base):
     """A request. ``requester`` and ``supplier`` are member codes or ``peer:SYMBOL``. ``version`` counts its changes and
-    guards every UPDATE. ``owner`` placed it and scopes its idempotency key; ``fingerprint`` is what was asked."""
+    guards every UPDATE. ``delivery``: electronic, pickup, or "" where nobody said. ``owner`` placed it and scopes its
+    idempotency key; ``fingerprint`` is what was asked."""
 
     __tablename__ = "delivery_request"
     __table_args__ = (
@@ -45,6 +46,7 @@ class RequestRow(Base):
     page_count: Mapped[int | None] = mapped_column()
     needed_by: Mapped[date | None] = mapped_column(Date)
     pickup: Mapped[str] = mapped_column(String(200), default="")
+    delivery: Mapped[str] = mapped_column(String(12), default="")
     note: Mapped[str] = mapped_column(Text, default="")
     message: Mapped[str] = mapped_column(Text, default="")
     due: Mapped[date | None] = mapped_column(Date)
@@ -137,7 +139,8 @@ class SupplyRow(Base):
 
 class NoticeRow(Base):
     """A notice, written in the transaction of the change it tells of. ``recipient``: patron, or a member's code.
-    ``state``: queued, sent, kept (no address, or no mail server: shown on the page only), failed."""
+    ``state``: queued, sent, kept (no address, or no mail server: shown on the page only), failed (``error`` says why).
+    ``link_id``: the download link it carries, put in when it is sent."""
 
     __tablename__ = "delivery_notice"
     __table_args__ = (
@@ -150,12 +153,46 @@ class NoticeRow(Base):
     history_id: Mapped[int] = mapped_column(Integer)
     recipient: Mapped[str] = mapped_column(String(100))
     address: Mapped[str] = mapped_column(String(300), default="")
+    link_id: Mapped[str | None] = mapped_column(String(40))
+    error: Mapped[str] = mapped_column(Text, default="")
     subject: Mapped[str] = mapped_column(Text)
     body: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class NoteRow(Base):
+    """What librarians of one library write down for each other about a request; nobody else reads it."""
+
+    __tablename__ = "delivery_note"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(ForeignKey("delivery_request.number"), index=True)
+    member: Mapped[str] = mapped_column(String(100))
+    author: Mapped[str] = mapped_column(String(120))
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CopyRow(Base):
+    """One copy in the copyright ledger. ``patron_key``: a keyed hash of the contact, the same at every member; it stays
+    when the contact is erased, until the policy's period is over. A work is known by its ISBN and by title and author,
+    a journal's issue by both with the issue added."""
+
+    __tablename__ = "delivery_copy"
+    __table_args__ = (Index("ix_delivery_copy_patron_key_at", "patron_key", "at"),)
+
+    number: Mapped[str] = mapped_column(ForeignKey("delivery_request.number"), primary_key=True)
+    patron_key: Mapped[str] = mapped_column(String(64))
+    member: Mapped[str] = mapped_column(String(100))
+    isbn_key: Mapped[str] = mapped_column(String(80), default="")
+    title_key: Mapped[str] = mapped_column(String(64))
+    pages: Mapped[int] = mapped_column(Integer)
+    extent: Mapped[int | None] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(10))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 def _append_only(_mapper: Any, _connection: Any, target: HistoryRow) -> None:

@@ -39,6 +39,7 @@ from backend.delivery.views import names, sides
 PEER_JOB = "delivery.peer"
 ERASE_JOB = "delivery.erase"
 PUBLIC_REASONS = frozenset({"offer_conditions", "offer_retry", "give_up", "lose", "recall"})
+ELECTRONIC = "electronic"
 MAX_DUE = timedelta(days=366)
 
 
@@ -69,11 +70,13 @@ def move(
     share: float | None = None,
     item: ItemRef | None = None,
     detail: dict[str, Any] | None = None,
+    has_file: bool = False,
 ) -> RequestRow:
     """Do one transition of the lifecycle.
 
     ``version``: what the actor saw (None: whatever it is now). ``share`` of the work (0–1) and ``pages`` go to the
-    copyright ledger when a copy is supplied. ``item``: what a librarian found a citation to be (``match``).
+    copyright ledger when a copy is supplied. ``has_file``: it comes with one (:mod:`backend.delivery.handover`).
+    ``item``: what a librarian found a citation to be (``match``).
 
     :raises Conflict: when state or actor do not allow it, the actor's turn has passed, or someone was faster.
     :raises InputError: when a field that the transition needs is missing or impossible.
@@ -81,12 +84,14 @@ def move(
     row = existing(session, number)
     acting = sides(row, actor)
     if not acting:
-        raise _not_theirs(session, row, actor)
+        raise not_theirs(session, row, actor)
     if version is not None and version != row.version:
         raise Conflict("这份申请刚刚有变动，请刷新后再办理。", detail={"version": row.version, "state": row.state})
     transition = check(action, State(row.state), acting, service=row.service)
     reason = tidy(reason, 1000)
     _check_fields(transition, reason, due)
+    if action == "deliver" and needs_file(row, actor) and not has_file:
+        raise InputError("这份申请要求电子传递：请上传文件后送达。", detail={"where": "file"})
     if action == "deliver" and rules.copyright:
         rules.copyright.at_supply(session, row, pages=pages, share=share)
     side = sorted(acting & transition.sides)[0]
@@ -134,8 +139,8 @@ def _apply(
     row = existing(session, row.number)
     if asked and asked.startswith(("peer:", "mail:")) and asked != row.supplier:
         step.detail["former_supplier"] = asked
-    _account(session, row, step, asked, moment, pages)
-    if step.transition.target == NEXT or step.transition.name in SUPPLIED:
+    _account(session, row, step, rules, supplier=asked, moment=moment, pages=pages)
+    if step.transition.target == NEXT or step.transition.name in (*SUPPLIED, "lapse"):
         _mark_places(session, row, step, asked, moment)
     entry = record(session, row, before, step, moment)
     follow_up(session, row, entry, rules)
@@ -186,7 +191,7 @@ def _new_round(
     session: Session, row: RequestRow, item: ItemRef | None, rules: Rules, moment: datetime
 ) -> dict[str, Any]:
     """A fresh rota, after a librarian looked at the request."""
-    found = item or _stored_item(row)
+    found = item or stored_item(row)
     draft = _draft_of(row, found)
     next_round = row.rota_round + 1
     holdings = found.holdings if found else ()
@@ -199,11 +204,22 @@ def _new_round(
 
 
 def _account(
-    session: Session, row: RequestRow, step: Step, supplier: str | None, moment: datetime, pages: int | None
+    session: Session,
+    row: RequestRow,
+    step: Step,
+    rules: Rules,
+    *,
+    supplier: str | None,
+    moment: datetime,
+    pages: int | None,
 ) -> None:
     """Keep the ledger of supplies: one row when it is supplied, none when the copy turns out unusable."""
     if step.transition.name == "report_problem":
         store.void_supply(session, row.number)
+        if rules.withdraw:
+            rules.withdraw(session, row.number)
+        if rules.copyright:
+            rules.copyright.void(session, row.number)
     if step.transition.name not in SUPPLIED or supplier is None:
         return
     terms = store.place_of(session, row.number, row.rota_round, supplier)
@@ -251,6 +267,45 @@ def record(session: Session, row: RequestRow, before: State | str, step: Step, m
     return entry
 
 
+def remark(session: Session, row: RequestRow, actor: Actor, *, action: str, told: str) -> HistoryRow:
+    """An entry of the history that changes no state."""
+    acting = sorted(sides(row, actor))
+    entry = HistoryRow(
+        number=row.number,
+        at=now(),
+        version=row.version,
+        action=action,
+        from_state=row.state,
+        to_state=row.state,
+        side=acting[0] if acting else actor.side,
+        actor_key=actor.key,
+        actor_name=actor.name,
+        actor_member=actor.member,
+        supplier=row.supplier,
+        told=told,
+        reason="",
+        detail={},
+    )
+    session.add(entry)
+    session.flush()
+    return entry
+
+
+def notify(session: Session, row: RequestRow, entry: HistoryRow, rules: Rules) -> None:
+    """Queue the notices of an entry."""
+    patron = store.patron(session, row.number)
+    members = consortium.members(session)
+    notices.write(
+        session,
+        row,
+        entry,
+        patron_contact=patron.contact if patron else "",
+        member_emails={member.code: member.email for member in members},
+        member_names={member.code: member.name for member in members},
+        letters=rules.letters,
+    )
+
+
 def _snapshot(row: RequestRow) -> dict[str, Any]:
     """What a message about this change will say: a retry days later must be the same message, byte for byte."""
     due = row.due.isoformat() if row.due else None
@@ -268,16 +323,9 @@ def follow_up(session: Session, row: RequestRow, entry: HistoryRow, rules: Rules
         jobs.drop(session, timers.KIND, row.number)
     else:
         jobs.schedule(session, timers.KIND, row.number, due_at=due_at, payload={"state": row.state})
-    patron = store.patron(session, row.number)
-    notices.write(
-        session,
-        row,
-        entry,
-        patron_contact=patron.contact if patron else "",
-        member_emails={code: member.email for code, member in members.items()},
-    )
+    notify(session, row, entry, rules)
     _tell_outside(session, row, entry)
-    if STATES[state].final and patron is not None:
+    if STATES[state].final and store.patron(session, row.number) is not None:
         jobs.schedule(session, ERASE_JOB, row.number, due_at=row.updated_at + rules.erase_after)
 
 
@@ -298,7 +346,13 @@ def _check_fields(transition: Transition, reason: str, due: date | None) -> None
         raise InputError("应还日期须在明天至一年之内。", detail={"where": "due"})
 
 
-def _not_theirs(session: Session, row: RequestRow, actor: Actor) -> NotFound | Conflict:
+def needs_file(row: RequestRow, actor: Actor) -> bool:
+    """Must a librarian who delivers this copy upload it? (Other systems deliver in their own way.)"""
+    own = not row.requester.startswith("peer:")
+    return own and row.service == "copy" and row.delivery == ELECTRONIC and actor.side in ("staff", "office")
+
+
+def not_theirs(session: Session, row: RequestRow, actor: Actor) -> NotFound | Conflict:
     me = actor.key if actor.side == "peer" else actor.member
     if me is not None and store.was_asked(session, row.number, me):
         return Conflict("这份申请已转给另一家图书馆。", detail={"reason": "turn_passed", "state": row.state})
@@ -317,7 +371,7 @@ def existing(session: Session, number: str) -> RequestRow:
     return row
 
 
-def _stored_item(row: RequestRow) -> ItemRef | None:
+def stored_item(row: RequestRow) -> ItemRef | None:
     if row.item is None:
         return None
     fields = dict(row.item)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from backend.core.db import now
 from backend.core.errors import Conflict, NotFound
-from backend.delivery import rota, store
+from backend.delivery import lapse, rota, store
 from backend.delivery.drafts import clean, contact_hash, fingerprint
 from backend.delivery.lifecycle import NEXT, Side, State, Transition
 from backend.delivery.models import PatronRow, RequestRow
@@ -47,7 +47,7 @@ def place(
     if known is None:
         _refuse_excess(session, draft, actor, rules)
         if rules.copyright and draft.service == "copy":
-            rules.copyright.at_request(session, draft)
+            rules.copyright.at_request(session, draft, actor.key)
         known = _insert(session, draft, actor, rules, idempotency_key, digest, visitor_id)
     return build(session, known, Viewer(visitor_id=visitor_id), download=rules.download)
 
@@ -110,6 +110,7 @@ def _insert(
         page_count=draft.page_count,
         needed_by=draft.needed_by,
         pickup=draft.pickup,
+        delivery=draft.delivery,
         note=draft.note,
         message="",
         renewals=0,
@@ -135,10 +136,13 @@ def _insert(
                 contact_hash=contact_hash(draft.member, draft.patron_contact),
             )
         )
+    if rules.copyright and draft.service == "copy":
+        rules.copyright.enter(session, row, draft)
     _start(session, row, draft, rules, moment)
     step = Step(transition=PLACED, actor=actor, side=_placing_side(actor), reason="", detail={})
     entry = record(session, row, "", step, moment)
     follow_up(session, row, entry, rules)
+    lapse.schedule(session, row)
     return row
 
 
@@ -176,20 +180,28 @@ def _known(session: Session, owner: str, key: str | None, digest: str) -> Reques
 
 
 def _refuse_excess(session: Session, draft: RequestDraft, actor: Actor, rules: Rules) -> None:
+    """A person is known by the browser they ask from and by their contact: a librarian who asks for them is neither."""
     if draft.peer_request_id is not None:
         return
-    title = draft.item.title if draft.item else draft.citation[:500]
-    item_id = draft.item.id if draft.item else None
-    duplicate = store.open_duplicate(
-        session, owner=actor.key, item_id=item_id, title=title, service=draft.service, pages=draft.pages
-    )
-    if duplicate and actor.side == "patron":
-        raise Conflict(f"您已有同样的申请 {duplicate} 正在办理。", detail={"reason": "duplicate", "number": duplicate})
-    if rules.open_limit is None or actor.side != "patron":
-        return
+    owner = actor.key if actor.side == "patron" else ""
     hashed = contact_hash(draft.member, draft.patron_contact)
-    if store.open_count(session, owner=actor.key, contact_hash=hashed) >= rules.open_limit:
+    duplicate = store.open_duplicate(
+        session,
+        owner=owner,
+        contact_hash=hashed,
+        item_id=draft.item.id if draft.item else None,
+        title=draft.item.title if draft.item else draft.citation[:500],
+        service=draft.service,
+        pages=draft.pages,
+    )
+    if duplicate:
+        who = "您已有" if owner else "这位读者已有"
+        raise Conflict(f"{who}同样的申请 {duplicate} 正在办理。", detail={"reason": "duplicate", "number": duplicate})
+    if rules.open_limit is None:
+        return
+    if store.open_count(session, owner=owner, contact_hash=hashed) >= rules.open_limit:
+        who = "您" if owner else "这位读者"
         raise Conflict(
-            f"您正在办理的申请已达 {rules.open_limit} 件，请等其中一些办结后再提出。",
+            f"{who}正在办理的申请已达 {rules.open_limit} 件，请等其中一些办结后再提出。",
             detail={"reason": "patron_limit", "limit": rules.open_limit},
         )

@@ -16,7 +16,7 @@ from backend.delivery.models import RequestRow, RotaRow
 from backend.delivery.routing import Place, Policy, rank
 from backend.delivery.values import HoldingRef, RequestDraft
 
-ENDINGS = {"decline": "declined", "expire": "expired", "ship": "supplied", "deliver": "supplied"}
+ENDINGS = {"decline": "declined", "expire": "expired", "lapse": "expired", "ship": "supplied", "deliver": "supplied"}
 """What an action makes of the place that was being asked; handing on by anything else: passed."""
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.access import Caller
-from backend.core.db import Database
+from backend.core.db import Database, now
 from backend.core.errors import InputError, NotFound, Unauthenticated
 from backend.core.http import CallerDep, VisitorDep, limited
 from backend.core.limits import REQUESTS, SEARCH
-from backend.delivery import citations, requests
+from backend.delivery import requests, store
+from backend.delivery.counter import delivery_of, erase
+from backend.delivery.drafts import count_pages, tidy
+from backend.delivery.quote import Quote, quote, read_citation
 from backend.delivery.requests import Rules
-from backend.delivery.values import ItemLookup, PatronIn, RequestDraft, RequestView
+from backend.delivery.values import ItemLookup, ItemRef, PatronIn, RequestDraft, RequestView
 from backend.delivery.views import Viewer, actor_of_visitor
 
 PATRON_ACTIONS = Literal["ask_renewal", "accept_conditions", "refuse_conditions", "confirm", "report_problem"]
@@ -34,7 +37,29 @@ class RequestIn(BaseModel):
     pages: str = Field(default="", max_length=100)
     needed_by: date | None = None
     pickup: str = Field(default="", max_length=100)
+    delivery: Literal["electronic", "pickup"] | None = None
     note: str = Field(default="", max_length=1000)
+
+
+class QuoteIn(BaseModel):
+    """What a reader is about to ask for."""
+
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+
+    record_id: str | None = Field(default=None, max_length=64)
+    citation: str | None = Field(default=None, max_length=2000)
+    service: Literal["loan", "copy"]
+    pages: str = Field(default="", max_length=100)
+    contact: str = Field(default="", max_length=200)
+
+
+class NoticeView(BaseModel):
+    """A notice of a change: shown once."""
+
+    number: str
+    subject: str
+    text: str
+    at: datetime
 
 
 class ReasonIn(BaseModel):
@@ -69,6 +94,30 @@ def router(database: Database, lookup: ItemLookup, rules: Rules) -> APIRouter:
                 idempotency_key=idempotency_key,
                 visitor_id=visitor,
             )
+
+    @routes.post("/quote", dependencies=[limited("delivery", SEARCH)])
+    def quote_request(asked: QuoteIn, caller: VisitorDep) -> Quote:
+        """What a request would mean: how a citation is read and matched, who may supply, price, limits, conditions."""
+        item, why, reading = _wanted(asked.record_id, asked.citation, caller, lookup)
+        draft = RequestDraft(
+            member=caller.member or "", service=asked.service, item=item, citation=tidy(asked.citation or "", 2000),
+            patron_contact=asked.contact, pages=asked.pages, page_count=count_pages(asked.pages), matched=why,
+        )  # fmt: skip
+        with database.read() as session:
+            return quote(session, draft, rules=rules, reading=reading, owner=f"visitor:{_visitor(caller)}")
+
+    @routes.post("/notices", dependencies=[limited("delivery", SEARCH)])
+    def take_notices(caller: VisitorDep) -> list[NoticeView]:
+        """What happened to the reader's requests since they last looked; each is given once."""
+        with database.begin() as session:
+            found = store.take_notices_of_visitor(session, _visitor(caller), now())
+            return [NoticeView(number=n.number, subject=n.subject, text=n.body, at=n.created_at) for n in found]
+
+    @routes.post("/{number}/erase", status_code=204, dependencies=[limited("requests", REQUESTS)])
+    def erase_own(number: str, caller: VisitorDep) -> None:
+        """Forget who asked: name, contact, note and browser. Only once the request is closed."""
+        with database.begin() as session:
+            erase(session, requests.seen(session, number, _reader(caller)))
 
     @routes.get("", dependencies=[limited("delivery", SEARCH)])
     def own(caller: VisitorDep) -> list[RequestView]:
@@ -120,18 +169,28 @@ def draft_from(asked: RequestIn, caller: Caller, lookup: ItemLookup) -> RequestD
         pages=asked.pages,
         needed_by=asked.needed_by,
         pickup=asked.pickup,
+        delivery=delivery_of(asked.service, asked.delivery or "", asked.pickup),
         note=asked.note,
     )
-    if asked.record_id:
-        item = lookup.item(asked.record_id, caller.audiences)
+    item, why, reading = _wanted(asked.record_id, asked.citation, caller, lookup)
+    pages = draft.pages
+    if reading is not None and not pages:
+        pages = next((field.value for field in reading.understood if field.field == "pages"), "")
+    return replace(draft, item=item, matched=why, pages=pages)
+
+
+def _wanted(
+    record_id: str | None, citation: str | None, caller: Caller, lookup: ItemLookup
+) -> tuple[ItemRef | None, str, Quote | None]:
+    """The record asked for, or the one that a citation means, and how the citation was read."""
+    if record_id:
+        item = lookup.item(record_id, caller.audiences)
         if item is None:
             raise NotFound("没有这条记录。", detail={"where": "record_id"})
-        return replace(draft, item=item)
-    if not asked.citation or not asked.citation.strip():
+        return item, "", None
+    if not citation or not citation.strip():
         raise InputError("请给出 record_id，或文献的题名、责任者等信息。", detail={"where": "record_id"})
-    read = citations.parse(asked.citation)
-    item, why = citations.best_match(read, lookup.match(asked.citation, caller.audiences))
-    return replace(draft, item=item, matched=why, pages=draft.pages or read.pages)
+    return read_citation(citation, lookup, caller.audiences)
 
 
 def _visitor(caller: Caller) -> str:

@@ -47,7 +47,8 @@ def patron(session: Session, number: str) -> PatronRow | None:
 
 
 def erase_patron(session: Session, number: str, moment: datetime) -> bool:
-    """Forget the name and contact, also in the notices; False when that was done before."""
+    """Forget the name, the contact and what the patron wrote to the library, also in the notices; False when that was
+    done before."""
     erased = session.execute(
         update(PatronRow)
         .where(PatronRow.number == number, PatronRow.erased_at.is_(None))
@@ -57,7 +58,13 @@ def erase_patron(session: Session, number: str, moment: datetime) -> bool:
     session.execute(
         update(NoticeRow)
         .where(NoticeRow.number == number, NoticeRow.recipient == "patron")
-        .values(address="", body="", subject="")
+        .values(address="", body="", subject="", error="")
+    )
+    session.execute(
+        update(RequestRow)
+        .where(RequestRow.number == number)
+        .values(note="")
+        .execution_options(synchronize_session=False)
     )
     return erased is not None
 
@@ -94,29 +101,29 @@ def was_asked(session: Session, number: str, supplier: str) -> bool:
 
 
 def open_count(session: Session, *, owner: str, contact_hash: str) -> int:
-    """Open requests of this patron, by contact or by browser (each found by its own index)."""
-    still = RequestRow.state.in_(_OPEN)
-    mine = select(RequestRow.number).where(RequestRow.owner == owner, still)
-    found = set(session.scalars(mine))
-    if contact_hash:
-        same = select(RequestRow.number).join(PatronRow, PatronRow.number == RequestRow.number)
-        found |= set(session.scalars(same.where(PatronRow.contact_hash == contact_hash, still)))
-    return len(found)
+    """Open requests of this patron, by contact or by browser."""
+    return len(_open_of(session, owner, contact_hash))
 
 
 def open_duplicate(
-    session: Session, *, owner: str, item_id: str | None, title: str, service: str, pages: str
+    session: Session, *, owner: str, contact_hash: str, item_id: str | None, title: str, service: str, pages: str
 ) -> str | None:
     """The number of an open request of the same person for the same thing."""
     same = RequestRow.item_id == item_id if item_id else and_(RequestRow.item_id.is_(None), RequestRow.title == title)
-    query = select(RequestRow.number).where(
-        RequestRow.owner == owner,
-        same,
-        RequestRow.service == service,
-        RequestRow.pages == pages,
-        RequestRow.state.in_(_OPEN),
-    )
-    return session.scalars(query.limit(1)).first()
+    thing = (same, RequestRow.service == service, RequestRow.pages == pages)
+    return min(_open_of(session, owner, contact_hash, *thing), default=None)
+
+
+def _open_of(session: Session, owner: str, contact_hash: str, *wanted: ColumnElement[bool]) -> set[str]:
+    """Numbers of a patron's open requests, by browser and by contact: each found by its own index."""
+    still = (RequestRow.state.in_(_OPEN), *wanted)
+    found: set[str] = set()
+    if owner:
+        found |= set(session.scalars(select(RequestRow.number).where(RequestRow.owner == owner, *still)))
+    if contact_hash:
+        theirs = select(RequestRow.number).join(PatronRow, PatronRow.number == RequestRow.number)
+        found |= set(session.scalars(theirs.where(PatronRow.contact_hash == contact_hash, *still)))
+    return found
 
 
 def queues(session: Session, suppliers: Collection[str]) -> dict[str, int]:
@@ -248,20 +255,43 @@ def notice(session: Session, notice_id: str) -> NoticeRow | None:
     return session.get(NoticeRow, notice_id, populate_existing=True)
 
 
-def settle_notice(session: Session, notice_id: str, state: str, moment: datetime) -> bool:
+def settle_notice(session: Session, notice_id: str, state: str, moment: datetime, *, error: str = "") -> bool:
     """Mark a queued notice; False when it was settled before."""
     settled = session.execute(
         update(NoticeRow)
         .where(NoticeRow.id == notice_id, NoticeRow.state == "queued")
-        .values(state=state, sent_at=moment if state == "sent" else None)
+        .values(state=state, sent_at=moment if state == "sent" else None, error=error)
         .returning(NoticeRow.id)
     ).first()
     return settled is not None
 
 
+def link_last_notice(session: Session, number: str, link_id: str) -> None:
+    """The patron's newest notice carries this download link."""
+    theirs = (NoticeRow.number == number, NoticeRow.recipient == "patron")
+    newest = select(func.max(NoticeRow.history_id)).where(*theirs).scalar_subquery()
+    session.execute(
+        update(NoticeRow)
+        .where(*theirs, NoticeRow.history_id == newest)
+        .values(link_id=link_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def unseen_notices(session: Session, recipient: str, *, limit: int = 50) -> list[NoticeRow]:
     query = select(NoticeRow).where(NoticeRow.recipient == recipient, NoticeRow.seen_at.is_(None))
     return list(session.scalars(query.order_by(NoticeRow.created_at).limit(limit)))
+
+
+def take_notices_of_visitor(session: Session, visitor_id: str, moment: datetime, *, limit: int = 50) -> list[NoticeRow]:
+    """What the visitor has not been shown yet, oldest first; shown from now on."""
+    theirs = select(RequestRow.number).where(RequestRow.visitor_id == visitor_id)
+    query = select(NoticeRow).where(
+        NoticeRow.recipient == "patron", NoticeRow.seen_at.is_(None), NoticeRow.number.in_(theirs), NoticeRow.body != ""
+    )
+    found = list(session.scalars(query.order_by(NoticeRow.created_at, NoticeRow.id).limit(limit)))
+    mark_seen(session, "patron", [notice.id for notice in found], moment)
+    return found
 
 
 def mark_seen(session: Session, recipient: str, ids: Collection[str], moment: datetime) -> None:
@@ -325,3 +355,23 @@ def asked_between(session: Session, since: datetime, until: datetime) -> list[As
 def supplies_between(session: Session, since: datetime, until: datetime) -> list[SupplyRow]:
     query = select(SupplyRow).where(SupplyRow.at >= since, SupplyRow.at < until)
     return list(session.scalars(query.order_by(SupplyRow.at, SupplyRow.number)))
+
+
+def supplies_of(session: Session, agreement: str, since: datetime, until: datetime) -> list[tuple[SupplyRow, str]]:
+    """Supplies under one agreement, with what was supplied."""
+    query = (
+        select(SupplyRow, RequestRow.title)
+        .join(RequestRow, RequestRow.number == SupplyRow.number)
+        .where(SupplyRow.agreement == agreement, SupplyRow.at >= since, SupplyRow.at < until)
+    )
+    return [(supply, title) for supply, title in session.execute(query.order_by(SupplyRow.at, SupplyRow.number))]
+
+
+def answers_between(session: Session, since: datetime, until: datetime) -> list[tuple[str, str, int]]:
+    """(supplier, state of its place, how many) of the places asked in that time."""
+    query = (
+        select(RotaRow.supplier, RotaRow.state, func.count())
+        .where(RotaRow.asked_at >= since, RotaRow.asked_at < until)
+        .group_by(RotaRow.supplier, RotaRow.state)
+    )
+    return [(supplier, state, count) for supplier, state, count in session.execute(query)]

@@ -86,6 +86,7 @@ class RequestDraft:
     page_count: int | None = None
     needed_by: date | None = None
     pickup: str = ""
+    delivery: str = ""
     note: str = ""
     matched: str = ""
     peer_request_id: str | None = None
@@ -146,7 +147,11 @@ class RequestView(BaseModel):
     needed_by: date | None = None
     due: date | None = None
     pickup: str = ""
+    delivery: str = ""
+    page_count: int | None = None
+    note: str = ""
     can_cancel: bool = False
+    can_erase: bool = False
     actions: list[dict[str, Any]] = []
     history: list[HistoryView] = []
     rota: list[RotaView] = []

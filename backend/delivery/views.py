@@ -109,6 +109,7 @@ def build(session: Session, row: RequestRow, viewer: Viewer, *, download: Downlo
     open_to = allowed(state, acting, service=row.service)
     history = store.history(session, row.number)
     home = reader or bool(acting & {Side.REQUESTER, Side.OFFICE})
+    patron = _patron(session, row.number) if home else None
     return RequestView(
         number=row.number,
         state=row.state,
@@ -128,12 +129,16 @@ def build(session: Session, row: RequestRow, viewer: Viewer, *, download: Downlo
         needed_by=row.needed_by,
         due=row.due,
         pickup=row.pickup,
+        delivery=row.delivery,
+        page_count=row.page_count,
+        note=row.note if home else "",
         can_cancel=any(transition.name in CANCELS for transition in open_to),
+        can_erase=reader and rule.final and patron is not None,
         actions=[{"name": t.name, "label": t.label, "needs": list(t.needs), "danger": t.danger} for t in open_to],
         history=[_step(entry, desk=not reader) for entry in history],
         rota=[] if reader else [_place(place, called) for place in store.rota(session, row.number)],
-        download=download(session, row.number) if download and home else None,
-        patron=_patron(session, row.number) if home else None,
+        download=download(session, row.number) if download and reader else None,
+        patron=patron,
         attention=needs_attention(state, now() - row.state_since),
         version=row.version,
         sides=sorted(acting),

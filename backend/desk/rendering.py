@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from backend.core.days import BEIJING
 from backend.core.errors import LianwenError
 from backend.core.http import StaffSession
 
 HERE = Path(__file__).parent
-BEIJING = timezone(timedelta(hours=8), "北京时间")
 SECTIONS = {
     "requests": "文献传递",
     "tickets": "读者咨询",

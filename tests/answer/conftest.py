@@ -59,4 +59,4 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
 
 @pytest.fixture
 def answerer(engine: SearchEngine) -> Answerer:
-    return Answerer(engine, names=lambda code: NAMES.get(code, ""), this_year=lambda: 2026)
+    return Answerer(engine, names=lambda code: NAMES.get(code, ""), members=lambda: NAMES, this_year=lambda: 2026)

@@ -116,7 +116,8 @@ async def test_no_text_commands(
         nothing_is_forged(answer, poisoned_engine)
         assert answer.actions == plain.actions
         assert answer.suggestions == plain.suggestions
-        assert lie_of(attack) not in shown
+        echoed = re.compile(r"关于“[^”]*”")  # a part of the reader's own question, named where it has no answer
+        assert lie_of(attack) not in echoed.sub("", shown + plain.text)
         assert EVIL not in shown
         assert not re.search(r"<\w|javascript:|\]\(", shown)
         assert CANARY not in answer.model_dump_json() + shown

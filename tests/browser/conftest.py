@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 
 from tests.browser.fake_server import World, create_fake
 
+ROOT = Path(__file__).parents[2]
+FIRST_START = 600.0
+"""Seconds the first start may take here: it loads the demo catalogue and builds its index."""
 OUTPUT = Path(__file__).parent / "output"
 
 
@@ -56,6 +64,46 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture(scope="session")
+def service_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's data. LIANWEN_DATA_DIR, when set, saves the first start."""
+    folder = Path(os.environ.get("LIANWEN_DATA_DIR") or tmp_path_factory.mktemp("demo"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def service(service_folder: Path) -> Iterator[str]:
+    """The demo as a reader gets it, in a process of its own."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    log = service_folder / "browser-journey.log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-c", "from backend.cli import main; main()", "demo", "--port", str(port)]
+        environment = {**os.environ, "LIANWEN_DATA_DIR": str(service_folder), "PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            wait_until_ready(process, url, log)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + FIRST_START
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"the demo ended: {log.read_text(errors='replace')[-2000:]}")
+        try:
+            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass  # not listening yet
+        time.sleep(0.5)
+    pytest.fail(f"the demo was not ready in time: {log.read_text(errors='replace')[-2000:]}")
 
 
 class Fake:

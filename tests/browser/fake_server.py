@@ -57,6 +57,8 @@ class World:
     delay: float = 0.01
     slow_start: float = 0.0
     faults: list[str] = field(default_factory=list)
+    quotes: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[dict[str, str]] = field(default_factory=list)
     turns: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
     finished: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_key: dict[str, str] = field(default_factory=dict)
@@ -301,6 +303,24 @@ def delivery(app: FastAPI, world: World) -> None:
         stored = world.requests.setdefault(key, view)
         # Stored, but the reader never hears of it.
         return refuse(503, "unavailable", "") if world.take_fault("place") else JSONResponse(stored, 201)
+
+    @app.post("/api/delivery/requests/quote")
+    async def quote(request: Request) -> dict[str, Any]:
+        asked = await request.json()
+        world.quotes.append(asked)
+        known = "record_id" in asked
+        return {
+            "title": SOURCE["title"], "record_id": SOURCE["id"] if known else None,
+            "matched": "" if known else f"可能是《{HOSTILE}》，待馆员核对",
+            "understood": [] if known else [{"field": "title", "label": "题名", "value": HOSTILE}],
+            "candidates": [{"record_id": "rec-1", "title": SOURCE["title"], "creators": [], "year": 2011}],
+            "conditions": ["先向示例师范学院图书馆申请。", "每页 0.20 元。"],
+        }  # fmt: skip
+
+    @app.post("/api/delivery/requests/notices")
+    def notices() -> list[dict[str, str]]:
+        told, world.notices = world.notices, []
+        return told
 
     @app.get("/api/delivery/requests")
     def own() -> list[dict[str, Any]]:

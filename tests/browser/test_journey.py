@@ -2,61 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import free_port
+from tests.browser.conftest import FIRST_START
 from tests.browser.test_widget import WCAG, answered, ask, open_panel
 
-ROOT = Path(__file__).parents[2]
 BOOK = "地市级区域图书馆联盟建设研究哪里有？"
-FIRST_START = 600.0
-"""Seconds the first start may take here: it loads the demo catalogue and builds its index."""
 
 pytestmark = pytest.mark.timeout(FIRST_START + 60)
-
-
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The demo as a reader gets it, in a process of its own. LIANWEN_DATA_DIR, when set, saves the first start."""
-    folder = os.environ.get("LIANWEN_DATA_DIR") or str(tmp_path_factory.mktemp("demo"))
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    log = Path(folder, "browser-journey.log")
-    with log.open("wb") as output:
-        command = [sys.executable, "-c", "from backend.cli import main; main()", "demo", "--port", str(port)]
-        environment = {**os.environ, "LIANWEN_DATA_DIR": folder, "PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            wait_until_ready(process, url, log)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + FIRST_START
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"the demo ended: {log.read_text(errors='replace')[-2000:]}")
-        try:
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass  # not listening yet
-        time.sleep(0.5)
-    pytest.fail(f"the demo was not ready in time: {log.read_text(errors='replace')[-2000:]}")
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_a_request_is_placed_once_and_followed(host: Page, world: World, problem
     assert len(world.request_keys) == 2
     assert stored["draft"] == {
         "record_id": "rec-1", "service": "copy", "patron": {"name": "李同学", "contact": "reader@example.org"},
-        "pages": "第三章", "needed_by": "2099-12-31",
+        "pages": "第三章", "needed_by": "2099-12-31", "delivery": "electronic",
     }  # fmt: skip
     stored.update(state_label="供书馆已确认", next_step="正在寄送")
     host.get_by_role("button", name="刷新").click()
@@ -186,7 +186,69 @@ def test_a_reader_takes_their_own_next_step(host: Page, world: World) -> None:
     host.get_by_role("button", name="申请续借").click()
     host.get_by_role("button", name="再按一次：申请续借").click()
     expect(host.locator(".badge")).to_have_text("已申请续借")
-    assert stored["acted"] == {"action": "ask_renewal", "version": 3}
+    assert stored["acted"] == {"action": "ask_renewal", "version": 3, "reason": ""}
+
+
+def test_a_form_tells_the_terms_and_how_a_citation_was_read(host: Page, world: World) -> None:
+    open_panel(host)
+    host.get_by_role("button", name="我的申请").click()
+    host.get_by_role("button", name="申请目录里没有的文献").click()
+    host.get_by_label("文献信息").fill("某人. 某题名[M]. 2011")
+    host.get_by_label("姓名").fill("李同学")
+    terms = host.get_by_role("region", name="条件")
+    expect(terms).to_contain_text("每页 0.20 元。")
+    expect(terms).to_contain_text("<img src=x")
+    host.get_by_role("button", name="就是这本").click()
+    expect(host.locator(".item")).to_have_text("地市级区域图书馆联盟建设研究")
+    host.get_by_label("联系方式").fill("13800000000")
+    host.get_by_role("button", name="提交申请").click()
+    expect(host.locator(".number")).to_be_visible()
+    (stored,) = world.requests.values()
+    assert stored["draft"]["record_id"] == "rec-1"
+    assert world.quotes[0]["citation"] == "某人. 某题名[M]. 2011"
+    assert host.evaluate("window.hacked") is None
+
+
+def test_a_reader_downloads_or_says_what_is_wrong(host: Page, world: World) -> None:
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    host.get_by_role("button", name="申请这本").click()
+    host.get_by_label("姓名").fill("李同学")
+    host.get_by_label("联系方式").fill("13800000000")
+    host.get_by_role("button", name="提交申请").click()
+    expect(host.locator(".number")).to_be_visible()
+    (stored,) = world.requests.values()
+    link = {"url": "/d/abc", "expires_at": "2099-01-01T00:00:00+08:00", "remaining": 2}
+    needs = [{"name": "report_problem", "label": "复制件有问题", "needs": ["reason"]}]
+    stored.update(download=link, actions=needs, state_label="已送达")
+    host.get_by_role("button", name="刷新").click()
+    expect(host.get_by_role("link", name="下载文献")).to_have_attribute("href", re.compile(r"/d/abc$"))
+    expect(host.locator(".download")).to_contain_text("还可下载 2 次")
+    host.get_by_role("button", name="复制件有问题").click()
+    host.get_by_role("button", name="再按一次：复制件有问题").click()
+    host.get_by_label("请说明情况").fill("缺第二页")
+    host.get_by_role("button", name="再按一次：复制件有问题").click()
+    expect(host.locator(".badge")).to_have_text("已申请续借")
+    assert stored["acted"]["reason"] == "缺第二页"
+    stored.update(download=link | {"remaining": 0})
+    host.get_by_role("button", name="刷新").click()
+    expect(host.get_by_text("下载链接已用完")).to_be_visible()
+
+
+def test_news_of_requests_are_told_once_and_lead_there(host: Page, world: World) -> None:
+    world.requests["k"] = {"number": "R-9", "state": "delivered", "state_label": "已送达", "title": "甲"}
+    open_panel(host)
+    ask(host, BOOK)
+    answered(host)
+    world.notices = [{"number": "R-9", "subject": f"【已送达】{HOSTILE}"}]
+    host.reload()
+    open_panel(host)
+    news = host.get_by_role("status", name="您的申请有新进展")
+    news.get_by_role("button", name="已送达").click()
+    expect(host.locator(".number")).to_have_text("R-9")
+    expect(news).to_have_count(0)
+    assert host.evaluate("window.hacked") is None
 
 
 def test_a_cut_stream_is_resumed_without_losing_or_repeating_a_word(host: Page, world: World) -> None:

@@ -122,7 +122,7 @@ def test_a_turn_whose_server_was_killed_is_ended_and_its_conversation_goes_on(
 def test_a_turn_begun_in_one_process_is_read_and_stopped_in_another(tmp_path: Path, headers: dict[str, str]) -> None:
     prefix = f"test-{secrets.token_hex(6)}:"
     arguments = ("--database", f"sqlite:///{tmp_path / 'chat.sqlite3'}", "--redis", REDIS_URL, "--prefix", prefix)
-    one, other = Server(*arguments, pace=0.7), Server(*arguments, pace=0.7)
+    one, other = Server(*arguments, pace=3), Server(*arguments, pace=3)
     try:
         turn, conversation, after, text = until_delta(one, headers)
         busy = {"question": "谢谢", "conversation_id": conversation}

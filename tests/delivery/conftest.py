@@ -9,10 +9,13 @@ import pytest
 
 from backend.core import jobs  # the tables of leased work
 from backend.core.db import Base, Database
-from backend.delivery import models
+from backend.delivery import file_models, models
 from tests.delivery.library import consortium
+from tests.delivery.readers import client, reader, stranger
 
-assert jobs.JobRow.metadata is models.RequestRow.metadata
+__all__ = ["client", "reader", "stranger"]
+
+assert jobs.JobRow.metadata is models.RequestRow.metadata is file_models.FileRow.metadata
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def test_the_indicators_come_from_the_figures(busy: Database) -> None:
         found = indicators(by_month(session, **SPAN), exchanges(session, **SPAN))
     assert found[0].value == pytest.approx(75.0)
     assert found[2].value == 3
+    assert indicators([], [], speed=1.5)[1].value == 1.5
     assert [indicator.value for indicator in indicators([], [])] == [None, None, 0.0]
 
 

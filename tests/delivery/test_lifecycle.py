@@ -24,7 +24,7 @@ from backend.delivery.lifecycle import (
 )
 from backend.delivery.lifecycle_document import markdown, mermaid
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "request-lifecycle.md"
+DOCUMENT = Path(__file__).parents[2] / "backend" / "delivery" / "lifecycle.md"
 SERVICES = ("loan", "copy")
 MOVES = [one for one in TRANSITIONS if one.name not in TALK]
 

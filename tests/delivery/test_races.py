@@ -26,6 +26,7 @@ from backend.core.db import Base, Database, now
 from backend.core.errors import LianwenError
 from backend.core.jobs import JobRow, Runner
 from backend.delivery import notices, requests, steps, store, timers
+from backend.delivery.letters import Letter
 from backend.delivery.lifecycle import OPEN_STATES, STATES, SUPPLIED, TALK, TRANSITIONS, Side, State
 from backend.delivery.models import HistoryRow, NoticeRow, RequestRow, RotaRow, SupplyRow
 from backend.delivery.values import TIMER, Actor
@@ -44,7 +45,7 @@ class Post:
     def __init__(self) -> None:
         self.ids: set[str] = set()
 
-    def send(self, *, notice_id: str, to: str, subject: str, body: str) -> None:
+    def send(self, *, notice_id: str, to: str, letter: Letter) -> None:
         self.ids.add(notice_id)
 
 

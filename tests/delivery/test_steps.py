@@ -11,6 +11,7 @@ from backend.consortium.values import Member
 from backend.core.db import Database, now
 from backend.core.jobs import JobRow, RetryLater, Runner
 from backend.delivery import requests, steps, store, timers
+from backend.delivery.letters import Letter
 from backend.delivery.lifecycle import STATES, State
 from backend.delivery.models import NoticeRow
 from backend.delivery.notices import Undeliverable
@@ -25,10 +26,10 @@ class Post:
         self.sent: list[tuple[str, str]] = []
         self.fault: Exception | None = None
 
-    def send(self, *, notice_id: str, to: str, subject: str, body: str) -> None:
+    def send(self, *, notice_id: str, to: str, letter: Letter) -> None:
         if self.fault:
             raise self.fault
-        self.sent.append((to, body))
+        self.sent.append((to, letter.text))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from backend.core.tokens import VisitorTokens
 from backend.desk.live import LiveDesk
 from backend.desk.pages import router
 from backend.desk.ports import Move, QueuePage
+from backend.desk.statistics_pages import FigureTable
 from backend.desk.values import KnowledgeEntry
 
 PASSWORD = "correct horse battery"
@@ -68,6 +70,9 @@ class RememberedBoard:
             "needed_by": None,
             "due": None,
             "pickup": "",
+            "delivery": "",
+            "page_count": None,
+            "note": "",
             "patron": None,
             "message": "等待答复。",
             "next_step": "",
@@ -94,6 +99,40 @@ class RememberedBoard:
 
     def notices(self, *, staff: Staff) -> Sequence[Mapping[str, str]]:
         return [{"number": "LW-1", "subject": "<i>新申请</i>", "body": ""}]
+
+
+class NoCounter:
+    """A counter at which nothing lies. What it does is tested over the real one."""
+
+    max_bytes = 1
+
+    def troubles(self, *, staff: Staff) -> Sequence[Mapping[str, str]]:
+        return []
+
+    def notes(self, number: str, *, staff: Staff) -> Sequence[Mapping[str, str]]:
+        return []
+
+    def reading(self, number: str, *, staff: Staff) -> Mapping[str, Any] | None:
+        return None
+
+    def file_view(self, number: str, *, staff: Staff) -> Mapping[str, Any] | None:
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotFound("没有这个申请号。")
+
+
+class NoFigures:
+    """Delivery without figures. What they show is tested over the real ones."""
+
+    def tables(self, *, staff: Staff, since: date, until: date) -> Sequence[FigureTable]:
+        return []
+
+    def table(self, key: str, *, staff: Staff, since: date, until: date) -> FigureTable:
+        raise NotFound("没有这张统计表。")
+
+    def csv(self, key: str, *, staff: Staff, since: date, until: date) -> str:
+        raise NotFound("没有这张统计表。")
 
 
 @dataclass
@@ -164,9 +203,11 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
             bus=bus,
             sign_in=sessions,
             board=board,
+            counter=NoCounter(),
             staffed=staffed,
             libraries=lambda: {"city": "示例市图书馆"},
             knowledge=sink,
+            figures=NoFigures(),
         )
     )
     yield House(database, bus, app, LiveDesk(database, bus, staffed=staffed), board, sink)

@@ -19,7 +19,7 @@ from backend.delivery.views import actor_of_visitor
 from backend.desk import entrance, request_pages
 from backend.desk.rendering import Pages
 from tests.delivery.library import in_days
-from tests.desk.conftest import House, csrf
+from tests.desk.conftest import House, NoCounter, csrf
 
 RULES = Rules()
 
@@ -42,7 +42,7 @@ def number(house: House) -> str:
     install_error_handlers(house.app)
     pages = Pages(libraries=dict)
     house.app.include_router(entrance.router(pages, gate.staff))
-    house.app.include_router(request_pages.router(QueueBoard(house.database, RULES), pages))
+    house.app.include_router(request_pages.router(QueueBoard(house.database, RULES), NoCounter(), pages))
     return placed.number
 
 

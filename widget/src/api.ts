@@ -1,6 +1,6 @@
 /** The service over HTTP: one visitor token, one error type, nothing of the page. */
 
-import type { Conversation, DeliveryRequest, Handoff, Message, RequestDraft } from "./types.js";
+import type { Conversation, DeliveryRequest, Handoff, Message, Notice, Quote, QuoteDraft, RequestDraft } from "./types.js";
 
 export class ServiceError extends Error {
   constructor(
@@ -37,6 +37,11 @@ export class Service {
     private readonly language: string,
   ) {
     this.#token = tokens.load();
+  }
+
+  /** Has this visitor been here before? Nobody else can have requests. */
+  get known(): boolean {
+    return this.#token !== null;
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
@@ -80,6 +85,18 @@ export class Service {
     return this.json("api/delivery/requests", post(draft, { "Idempotency-Key": key }));
   }
 
+  quote(draft: QuoteDraft, signal: AbortSignal): Promise<Quote> {
+    return this.json("api/delivery/requests/quote", { ...post(draft), signal });
+  }
+
+  notices(signal: AbortSignal): Promise<Notice[]> {
+    return this.json("api/delivery/requests/notices", { ...post({}), signal });
+  }
+
+  erase(number: string): Promise<null> {
+    return this.json(`api/delivery/requests/${encodeURIComponent(number)}/erase`, post({}));
+  }
+
   request(number: string, signal: AbortSignal): Promise<DeliveryRequest> {
     return this.json(`api/delivery/requests/${encodeURIComponent(number)}`, { signal });
   }
@@ -88,8 +105,8 @@ export class Service {
     return this.json("api/delivery/requests", { signal });
   }
 
-  act(number: string, action: string, version: number | undefined): Promise<DeliveryRequest> {
-    return this.json(`api/delivery/requests/${encodeURIComponent(number)}/actions`, post({ action, version }));
+  act(number: string, action: string, version: number | undefined, reason: string): Promise<DeliveryRequest> {
+    return this.json(`api/delivery/requests/${encodeURIComponent(number)}/actions`, post({ action, version, reason }));
   }
 
   withdraw(number: string): Promise<DeliveryRequest> {

@@ -4,7 +4,7 @@ import { post, Service, ServiceError } from "./api.js";
 import type { Memory } from "./storage.js";
 import { follow } from "./stream.js";
 import { fromOpen, fromTurn, newTurn, reduce, type TurnView } from "./turn.js";
-import type { DeliveryRequest, Handoff, Message, RequestDraft } from "./types.js";
+import type { DeliveryRequest, Handoff, Message, Notice, Quote, QuoteDraft, RequestDraft } from "./types.js";
 
 export interface State {
   readonly turns: readonly TurnView[];
@@ -194,8 +194,21 @@ export class Session {
     return this.service.requests(signal);
   }
 
-  act(number: string, action: string, version: number | undefined): Promise<DeliveryRequest> {
-    return this.service.act(number, action, version);
+  act(number: string, action: string, version: number | undefined, reason: string): Promise<DeliveryRequest> {
+    return this.service.act(number, action, version, reason);
+  }
+
+  quote(draft: QuoteDraft, signal: AbortSignal): Promise<Quote> {
+    return this.service.quote(draft, signal);
+  }
+
+  /** Asks nothing of the service for somebody who was never here. */
+  notices(signal: AbortSignal): Promise<Notice[]> {
+    return this.service.known ? this.service.notices(signal) : Promise.resolve([]);
+  }
+
+  erase(number: string): Promise<null> {
+    return this.service.erase(number);
   }
 
   request(number: string, signal: AbortSignal): Promise<DeliveryRequest> {

@@ -82,7 +82,43 @@ export interface DeliveryRequest {
   readonly actions?: readonly { readonly name: string; readonly label: string; readonly needs?: readonly string[]; readonly danger?: boolean }[];
   readonly version?: number;
   readonly history?: readonly HistoryStep[];
-  readonly download?: { readonly url: string; readonly expires_at?: string } | null;
+  readonly download?: { readonly url: string; readonly expires_at?: string; readonly remaining?: number } | null;
+  readonly due?: string | null;
+  readonly needed_by?: string | null;
+  readonly pickup?: string;
+  readonly pages?: string;
+  readonly citation?: string;
+  readonly matched?: string;
+  /** The request is closed and still keeps who asked. */
+  readonly can_erase?: boolean;
+}
+
+/** What a request would mean, before it is sent. */
+export interface Quote {
+  readonly title: string;
+  readonly record_id?: string | null;
+  readonly matched?: string;
+  readonly understood?: readonly { readonly field: string; readonly label: string; readonly value: string }[];
+  readonly candidates?: readonly { readonly record_id: string; readonly title: string; readonly creators?: readonly string[]; readonly year?: number | null }[];
+  readonly pages?: number | null;
+  readonly pages_left?: number | null;
+  readonly conditions: readonly string[];
+}
+
+export interface QuoteDraft {
+  readonly record_id?: string;
+  readonly citation?: string;
+  readonly service: string;
+  readonly pages?: string;
+  readonly contact?: string;
+}
+
+/** Something happened to a request; told once. */
+export interface Notice {
+  readonly number: string;
+  readonly subject: string;
+  readonly text?: string;
+  readonly at?: string;
 }
 
 export interface RequestDraft {
@@ -94,6 +130,8 @@ export interface RequestDraft {
   readonly pages?: string;
   readonly needed_by?: string;
   readonly pickup?: string;
+  readonly delivery?: string;
+  readonly note?: string;
 }
 
 export interface Message {

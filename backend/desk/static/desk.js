@@ -31,3 +31,13 @@ document.addEventListener("click", (event) => {
     field.focus();
   }
 });
+
+// A file over the limit is told before it is sent; the service checks again.
+document.addEventListener("change", (event) => {
+  const field = event.target.closest?.("input[data-max-bytes]");
+  if (!field) return;
+  const most = Number(field.dataset.maxBytes);
+  const large = [...field.files].some((file) => file.size > most);
+  field.setCustomValidity(large ? `文件超过 ${Math.floor(most / 1048576)} MB 的上限，请压缩或分次传递。` : "");
+  if (large) field.reportValidity();
+});

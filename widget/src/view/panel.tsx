@@ -9,7 +9,9 @@ import type { DeliveryRequest, Message } from "../types.js";
 import { Composer } from "./composer.js";
 import { type RequestTarget, Surrounding, type Surroundings } from "./context.js";
 import { Icon } from "./icons.js";
-import { MyRequests, Progress, RequestForm } from "./request.js";
+import { News } from "./news.js";
+import { MyRequests, Progress } from "./progress.js";
+import { RequestForm } from "./request.js";
 import { TurnArticle } from "./turn.js";
 
 export interface PanelProps {
@@ -62,6 +64,7 @@ export function Panel({ session, state, strings, base, heading, close }: PanelPr
           <button type="button" class="icon-button" aria-label={strings.fresh} title={strings.fresh} onClick={() => { session.fresh(); setPage(TALK); setProblem(null); }}><Icon name="fresh" /></button>
           {close && <button type="button" class="icon-button" aria-label={strings.close} title={strings.close} onClick={close}><Icon name="close" /></button>}
         </header>
+        {page.name !== "form" && <News show={(number) => setPage({ name: "progress", number, first: null })} />}
         {page.name === "form" && <RequestForm target={page.target} close={back} placed={(first) => setPage({ name: "progress", number: first.number, first })} />}
         {page.name === "progress" && <Progress key={page.number} number={page.number} first={page.first} close={back} />}
         {page.name === "requests" && <MyRequests close={back} show={(number) => setPage({ name: "progress", number, first: null })} />}

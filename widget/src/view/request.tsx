@@ -3,10 +3,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { ServiceError } from "../api.js";
 import { explain } from "../explain.js";
-import { webAddress } from "../markdown.js";
 import type { DeliveryRequest, RequestDraft } from "../types.js";
 import { type RequestTarget, useSurroundings } from "./context.js";
 import { Icon } from "./icons.js";
+import { Terms } from "./terms.js";
 
 interface FieldProps {
   readonly name: string;
@@ -19,16 +19,18 @@ interface FieldProps {
   readonly list?: readonly string[];
   readonly min?: string;
   readonly maxLength?: number;
+  /** Told when the reader has finished writing. */
+  readonly changed?: (value: string) => void;
 }
 
-function Field({ name, label, hint, fault, required, type = "text", autocomplete = "off", list, min, maxLength = 100 }: FieldProps): JSX.Element {
+function Field({ name, label, hint, fault, required, type = "text", autocomplete = "off", list, min, maxLength = 100, changed }: FieldProps): JSX.Element {
   const { strings } = useSurroundings();
   const described = [hint && `${name}-hint`, fault && `${name}-fault`].filter(Boolean).join(" ");
   return (
     <div class="field">
       <label for={name}>{label}{!required && <span class="optional">{strings.optional}</span>}</label>
       <input id={name} name={name} type={type} autocomplete={autocomplete} required={required} maxLength={maxLength} min={min}
-        aria-describedby={described || undefined} aria-invalid={fault ? true : undefined} list={list && `${name}-list`} />
+        aria-describedby={described || undefined} aria-invalid={fault ? true : undefined} list={list && `${name}-list`} onChange={changed && ((event) => changed(event.currentTarget.value.trim()))} />
       {list && <datalist id={`${name}-list`}>{list.map((each) => <option key={each} value={each} />)}</datalist>}
       {hint && <p class="hint" id={`${name}-hint`}>{hint}</p>}
       {fault && <p class="fault" id={`${name}-fault`}>{fault}</p>}
@@ -58,8 +60,13 @@ interface FormProps {
   readonly placed: (request: DeliveryRequest) => void;
 }
 
-export function RequestForm({ target, close, placed }: FormProps): JSX.Element {
+export function RequestForm({ target: asked, close, placed }: FormProps): JSX.Element {
   const { session, strings } = useSurroundings();
+  // A citation that a reader recognises in the catalogue becomes that record.
+  const [target, setTarget] = useState(asked);
+  const [citation, setCitation] = useState("");
+  const [pages, setPages] = useState("");
+  const [delivery, setDelivery] = useState("electronic");
   const services = target.services.filter((service) => service === "loan" || service === "copy");
   const [service, setService] = useState(services[0] ?? "loan");
   const [faults, setFaults] = useState<Record<string, string>>({});
@@ -72,7 +79,8 @@ export function RequestForm({ target, close, placed }: FormProps): JSX.Element {
   async function submit(event: Event): Promise<void> {
     event.preventDefault();
     if (sending || !form.current) return;
-    const draft = draftOf(new FormData(form.current), target.record, service);
+    const written = draftOf(new FormData(form.current), target.record, service);
+    const draft = service === "copy" ? { ...written, delivery } : written;
     const given = { citation: target.record ?? draft.citation, ...draft.patron };
     const missing = Object.fromEntries(Object.entries(given).filter(([, value]) => !value).map(([field]) => [field, strings.missing]));
     setFaults(missing);
@@ -95,7 +103,7 @@ export function RequestForm({ target, close, placed }: FormProps): JSX.Element {
   return (
     <Sheet title={strings.request} close={close}>
       <form class="form" ref={form} onSubmit={(event) => void submit(event)} noValidate>
-        {target.record ? <p class="item">{target.title}</p> : <Field name="citation" label={strings.citation} hint={strings.citationHint} required maxLength={2000} fault={faults["citation"]} />}
+        {target.record ? <p class="item">{target.title}</p> : <Field name="citation" label={strings.citation} hint={strings.citationHint} required maxLength={2000} fault={faults["citation"]} changed={setCitation} />}
         {services.length > 1 && (
           <fieldset>
             <legend>{strings.service}</legend>
@@ -109,9 +117,23 @@ export function RequestForm({ target, close, placed }: FormProps): JSX.Element {
         )}
         <Field name="name" label={strings.name} required autocomplete="name" fault={faults["name"]} />
         <Field name="contact" label={strings.contact} hint={strings.contactHint} required fault={faults["contact"]} />
-        {service === "copy" && <Field name="pages" label={strings.pages} hint={strings.pagesHint} />}
+        {service === "copy" && <Field name="pages" label={strings.pages} hint={strings.pagesHint} changed={setPages} />}
+        {service === "copy" && (
+          <fieldset>
+            <legend>{strings.delivery}</legend>
+            {(["electronic", "pickup"] as const).map((each) => (
+              <label key={each} class="choice">
+                <input type="radio" name="delivery" value={each} checked={delivery === each} onChange={() => setDelivery(each)} />
+                {each === "pickup" ? strings.collect : strings.electronic}
+              </label>
+            ))}
+          </fieldset>
+        )}
         <Field name="needed_by" type="date" label={strings.neededBy} min={today()} />
-        {service === "loan" && <Field name="pickup" label={strings.pickup} hint={strings.pickupHint} list={libraries} />}
+        {(service === "loan" || delivery === "pickup") && <Field name="pickup" label={strings.pickup} hint={strings.pickupHint} list={libraries} />}
+        <Field name="note" label={strings.remark} hint={strings.remarkHint} maxLength={1000} />
+        <Terms record={target.record} citation={citation} service={service} pages={service === "copy" ? pages : ""}
+          choose={(record, title) => setTarget({ ...target, record, title })} />
         {problem !== null && <p class="fault" role="alert">{explain(problem, strings)}</p>}
         <div class="form-foot">
           <button type="submit" class="main" aria-disabled={sending}>{sending ? strings.submitting : strings.submit}</button>
@@ -125,7 +147,7 @@ export function RequestForm({ target, close, placed }: FormProps): JSX.Element {
 export function draftOf(entries: FormData, record: string | null, service: string): RequestDraft {
   const value = (name: string): string => String(entries.get(name) ?? "").trim();
   const optional = Object.fromEntries(
-    (["pages", "needed_by", "pickup"] as const).map((name) => [name, value(name)]).filter(([, given]) => given));
+    (["pages", "needed_by", "pickup", "note"] as const).map((name) => [name, value(name)]).filter(([, given]) => given));
   const wanted = record === null ? { citation: value("citation") } : { record_id: record };
   return { ...wanted, service, patron: { name: value("name"), contact: value("contact") }, ...optional };
 }
@@ -133,148 +155,4 @@ export function draftOf(entries: FormData, record: string | null, service: strin
 function today(): string {
   const now = new Date();
   return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
-}
-
-const POLL_MS = 15_000;
-
-/** The actions a reader takes from here; cancelling has its own button. */
-const READERS_OWN = new Set(["ask_renewal", "accept_conditions", "refuse_conditions", "confirm", "report_problem"]);
-
-interface ProgressProps {
-  readonly number: string;
-  readonly first: DeliveryRequest | null;
-  readonly close: () => void;
-}
-
-/** A request's state and history, asked for again while the reader looks at it. */
-export function Progress({ number, first, close }: ProgressProps): JSX.Element {
-  const { session, strings } = useSurroundings();
-  const [request, setRequest] = useState(first);
-  const [problem, setProblem] = useState<unknown>(null);
-  const [round, setRound] = useState(0);
-  useEffect(() => {
-    const abort = new AbortController();
-    const look = (): void => {
-      if (document.visibilityState !== "visible") return;
-      session.request(number, abort.signal).then(
-        (found) => { setRequest(found); setProblem(null); },
-        (error: unknown) => { if (!abort.signal.aborted) setProblem(error); });
-    };
-    if (!first || round > 0) look();
-    const timer = setInterval(look, POLL_MS);
-    return () => { abort.abort(); clearInterval(timer); };
-  }, [number, round]);
-  return (
-    <Sheet title={first ? strings.placed : strings.follow} close={close}>
-      <div class="progress">
-        <p class="label">{strings.number}</p>
-        <p class="number">{number}</p>
-        <div role="status">
-          {request && <p><span class="badge">{request.state_label ?? request.state}</span></p>}
-          {request?.message && <p>{request.message}</p>}
-          {request?.next_step && <p class="note">{strings.next}：{request.next_step}</p>}
-        </div>
-        {request && <RequestFacts request={request} />}
-        {problem !== null && <p class="fault" role="alert">{explain(problem, strings)}</p>}
-        <div class="form-foot">
-          <button type="button" onClick={() => setRound(round + 1)}><Icon name="again" />{strings.refresh}</button>
-          {request?.actions?.filter((each) => READERS_OWN.has(each.name)).map((each) => (
-            <Confirmed key={each.name} label={each.label} danger={each.danger === true}
-              act={() => session.act(number, each.name, request.version).then(setRequest, setProblem)} />
-          ))}
-          {request?.can_cancel && (
-            <Confirmed label={strings.withdraw} danger act={() => session.withdraw(number).then(setRequest, setProblem)} />
-          )}
-        </div>
-      </div>
-    </Sheet>
-  );
-}
-
-function RequestFacts({ request }: { request: DeliveryRequest }): JSX.Element {
-  const { strings, base } = useSurroundings();
-  const supplier = typeof request.supplier === "string" ? request.supplier : request.supplier?.name;
-  const download = webAddress(request.download?.url, base);
-  return (
-    <>
-      {request.title && <p class="item">{request.title}</p>}
-      {supplier && <p><span class="label">{strings.supplier}</span> {supplier}</p>}
-      {download && <p><a class="button main" href={download} target="_blank" rel="noopener noreferrer">{strings.download}</a></p>}
-      {request.history && request.history.length > 0 && (
-        <ol class="history">
-          {request.history.map((step, index) => (
-            <li key={index}>
-              <time dateTime={step.at}>{moment(step.at)}</time>
-              {step.text ?? step.state_label ?? step.state}
-            </li>
-          ))}
-        </ol>
-      )}
-    </>
-  );
-}
-
-function moment(instant: string): string {
-  const date = new Date(instant);
-  return Number.isNaN(date.getTime()) ? instant : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-}
-
-interface ConfirmedProps {
-  readonly label: string;
-  readonly danger: boolean;
-  readonly act: () => Promise<void>;
-}
-
-/** A button for what cannot be undone: it acts on the second press, until then or until left it does nothing. */
-function Confirmed({ label, danger, act }: ConfirmedProps): JSX.Element {
-  const { strings } = useSurroundings();
-  const [sure, setSure] = useState(false);
-  const press = (): void => {
-    if (sure) void act();
-    setSure(!sure);
-  };
-  return <button type="button" class={danger ? "danger" : ""} onClick={press} onBlur={() => setSure(false)}>{sure ? strings.sure(label) : label}</button>;
-}
-
-/** The visitor's requests, newest first, a look-up by number, and a way to ask for what no catalogue has. */
-export function MyRequests({ close, show }: { close: () => void; show: (number: string) => void }): JSX.Element {
-  const { session, strings, request } = useSurroundings();
-  const [own, setOwn] = useState<readonly DeliveryRequest[] | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  const [number, setNumber] = useState("");
-  useEffect(() => {
-    const abort = new AbortController();
-    session.requests(abort.signal).then(setOwn, (error: unknown) => { if (!abort.signal.aborted) setProblem(error); });
-    return () => abort.abort();
-  }, []);
-  const look = (event: Event): void => {
-    event.preventDefault();
-    if (number.trim()) show(number.trim());
-  };
-  return (
-    <Sheet title={strings.myRequests} close={close}>
-      <div class="form">
-        {problem !== null && <p class="fault" role="alert">{explain(problem, strings)}</p>}
-        {own?.length === 0 && <p>{strings.noRequests}</p>}
-        <ul class="requests">
-          {own?.map((each) => (
-            <li key={each.number}>
-              <button type="button" onClick={() => show(each.number)}>
-                <b>{each.title || each.number}</b>
-                <span>{each.number} · {each.state_label ?? each.state}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
-        <form class="lookup" onSubmit={look}>
-          <div class="field">
-            <label for="number">{strings.number}</label>
-            <input id="number" value={number} maxLength={60} autocomplete="off" onInput={(event) => setNumber(event.currentTarget.value)} />
-          </div>
-          <button type="submit">{strings.lookup}</button>
-        </form>
-        <p><button type="button" onClick={() => request({ record: null, title: "", services: ["loan", "copy"], holdings: [] })}>{strings.elsewhere}</button></p>
-      </div>
-    </Sheet>
-  );
 }

@@ -1,7 +1,7 @@
 """Suppliers asked by e-mail; the history of requests cannot be changed
 
-Revision ID: 0002_exchange
-Revises: 0001
+Revision ID: 0004_exchange
+Revises: 0003_sources
 
 A later migration that rebuilds ``delivery_history`` (SQLite: batch mode copies the table) must make its triggers anew:
 ``for statement in append_only(dialect): op.execute(statement)``.
@@ -15,8 +15,8 @@ from alembic import op
 import backend.core.db
 from backend.delivery.append_only import append_only
 
-revision = "0002_exchange"
-down_revision = "0001"
+revision = "0004_exchange"
+down_revision = "0003_sources"
 branch_labels = None
 depends_on = None
 
