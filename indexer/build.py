@@ -18,7 +18,7 @@ from indexer.records import Change
 from indexer.snapshot import Fingerprints, Manifest, SnapshotDamaged, SnapshotMissing, SnapshotStore, Stored
 from indexer.tokens import Tokeniser
 
-SCHEMA = "2"
+SCHEMA = "3"
 """Raise it when what is stored of an item changes: the next build is then a full one."""
 MAX_SEGMENTS = 12
 MAX_DEAD = 0.25

@@ -39,6 +39,26 @@ def _spoken(title: str, head: str) -> set[str]:
     return keys
 
 
+_DATES = re.compile(r"[,，（(\[][^A-Za-z\u3400-\u9fff]*\d.*$")
+MAX_CREATORS = 20
+
+
+def creator_key(name: str) -> str:
+    """Comparison form of a person's or body's name: without dates.
+
+    >>> creator_key("Ba, Jin, 1904-2005"), creator_key("余華（1960-）")
+    ('bajin', '余华')
+    """
+    return squeeze(_DATES.sub("", name))[:MAX_TITLE_KEY]
+
+
+def _creators(item: StoredItem) -> tuple[set[str], set[str]]:
+    """Keys of those responsible, as written and as spoken, and which romanised forms are theirs and no titles."""
+    names = {key for creator in item.creators[:MAX_CREATORS] if (key := creator_key(creator))}
+    spoken = {"".join(syllables(fold(creator))) for creator in item.creators[:MAX_CREATORS]} - {""}
+    return names | spoken, {form for form in item.romanised if creator_key(form) in spoken}
+
+
 def known_keys(item: StoredItem) -> set[str]:
     """Every key under which ``item`` can be asked for by name."""
     keys = {f"id:{squeeze(item.id)}", f"src:{squeeze(item.source_id)}"}
@@ -49,7 +69,9 @@ def known_keys(item: StoredItem) -> set[str]:
             keys.add(f"isbn:{squeeze(identifier.value)}")  # cancelled, or another binding's: it leads here all the same
         if identifier.scheme == "standard":
             keys.add(f"stdbase:{squeeze(standard_base(identifier.value))}")
-    for title in (item.title, *item.title_variants, *item.romanised):
+    names, romanised_names = _creators(item)
+    keys |= {f"creator:{name}" for name in names}
+    for title in (item.title, *item.title_variants, *(form for form in item.romanised if form not in romanised_names)):
         key = title_key(title)
         if key:
             keys.add(f"title:{key}")

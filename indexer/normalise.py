@@ -149,7 +149,8 @@ _STANDARD = re.compile(
     rf"|(?P<foreign>{_FOREIGN})"
     rf")[\s_]*(?P<number>[A-Z]?\d{{1,6}}(?:\.\d{{1,3}})*)(?![\d.]*\d)"
     rf"(?P<part>(?(foreign)(?:{_DASH}\d{{1,3}}(?![\d.]))*))"
-    rf"(?:\s*(?P<mark>{_DASH}{{1,2}}|:)\s*(?P<year>(?:19|20)\d{{2}}|\d{{2}})(?![\d.]*\d))?",
+    rf"(?:\s*(?P<mark>{_DASH}{{1,2}}|:)\s*(?P<year>(?:19|20)\d{{2}}|\d{{2}})(?![\d.]*\d)"
+    rf"|\s+(?P<spaced>(?:19|20)\d{{2}})(?!\w))?",
     re.IGNORECASE,
 )
 
@@ -172,7 +173,7 @@ def _narrow(character: str) -> str:
 
 
 def _standard_value(match: re.Match[str]) -> str:
-    number, year = match["number"].upper(), match["year"]
+    number, year = match["number"].upper(), match["year"] or match["spaced"]
     if match["foreign"]:
         prefix = re.sub(r"\s*/\s*", "/", re.sub(r"\s+", " ", match["foreign"].upper()))
         part = re.sub(_DASH, "-", match["part"] or "")

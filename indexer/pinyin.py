@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache, lru_cache
 from itertools import pairwise
 
@@ -48,7 +49,8 @@ def initials(found: list[str]) -> str:
 @cache
 def _known() -> frozenset[str]:
     found = {to_normal(reading) for readings in PINYIN_DICT.values() for reading in readings.split(",")}
-    return frozenset(syllable for syllable in found if re.fullmatch(r"[a-z]+", syllable) and len(syllable) <= _LONGEST)
+    # without the vowelless interjections (m, ng, hng), which would cut "hung" in two
+    return frozenset(one for one in found if re.fullmatch(r"[a-z]*[aeiouv][a-z]*", one) and len(one) <= _LONGEST)
 
 
 def typed(folded: str) -> list[str] | None:
@@ -80,3 +82,48 @@ def _split(word: str) -> list[str] | None:
                 if current is None or len(longer) < len(current):
                     best[end] = longer
     return best[len(word)]
+
+
+_MARKED = re.compile(r"[a-z]'|[a-z]-[a-z]|hs|ts|tz|ih\b|ieh\b|ueh\b|ung\b|ssu|szu")
+_QUOTES = str.maketrans(dict.fromkeys("‘’ʻʼ`´", "'") | {"ê": "e"})
+_INITIALS = {
+    "ch'": "ch", "ch": "zh", "hs": "x", "k'": "k", "k": "g", "p'": "p", "p": "b", "t'": "t", "t": "d", "ts'": "c",
+    "tz'": "c", "ts": "z", "tz": "z", "j": "r", "ss": "s", "sz": "s", "sh": "sh",
+    **{same: same for same in ("f", "h", "l", "m", "n", "s", "w", "y", "")},
+}  # fmt: skip
+_BEFORE_I = {"ch": "q", "zh": "j"}
+_FINALS = {
+    "ien": "ian", "ih": "i", "erh": "er", "ieh": "ie", "eh": "e", "ueh": "ue", "uei": "ui", "ung": "ong",
+    "iung": "iong", "en": "en",
+}  # fmt: skip
+_WHOLE = {"i": "yi", "yu": "you", "yen": "yan", "ssu": "si", "szu": "si", "tzu": "zi", "tz'u": "ci", "erh": "er"}
+_BY_LENGTH = sorted(_INITIALS, key=len, reverse=True)
+
+
+def wade_giles(typed_text: str) -> list[str] | None:
+    """The pinyin syllables of a query in Wade-Giles romanisation; None when it is none.
+
+    >>> wade_giles("K'ang-hsi tzu-tien"), wade_giles("Hsü Chün-lin"), wade_giles("library-based")
+    (['kang', 'xi', 'zi', 'dian'], ['xu', 'jun', 'lin'], None)
+    """
+    text = unicodedata.normalize("NFKC", typed_text).lower().translate(_QUOTES).strip()
+    if len(text) > MAX_TYPED or not re.fullmatch(r"[a-zü' -]+", text) or not _MARKED.search(text):
+        return None
+    found = [_from_wade_giles(part) for part in re.split(r"[ -]+", text) if part]
+    return [syllable for syllable in found if syllable] if all(found) else None
+
+
+def _from_wade_giles(syllable: str) -> str:
+    """One syllable in pinyin; empty when it is none."""
+    if syllable in _WHOLE:
+        return _WHOLE[syllable]
+    initial = next(start for start in _BY_LENGTH if syllable.startswith(start))
+    final = syllable[len(initial) :]
+    spelt = _INITIALS[initial]
+    if final.startswith(("i", "ü")) and final != "ih":
+        spelt = _BEFORE_I.get(spelt, spelt)
+    if final == "o" and spelt in ("g", "k", "h"):
+        final = "e"
+    plain = final.replace("ü", "u")
+    made = spelt + _FINALS.get(plain, plain)
+    return made if made in _known() else ""

@@ -60,6 +60,17 @@ class Tokeniser:
                 found.append(piece[:MAX_TOKEN])
         return found
 
+    def whole_words(self, folded: str) -> list[str]:
+        """Dictionary words of two characters or more, Latin words and numbers of folded text, in order of place."""
+        found: list[str] = []
+        for run in _RUN.finditer(folded):
+            piece = run.group()
+            if _HAN.match(piece):
+                found.extend(word[:MAX_TOKEN] for word in _cutter().cut(piece) if len(word) > 1)
+            else:
+                found.append(piece[:MAX_TOKEN])
+        return found
+
     def words(self, folded: str) -> list[tuple[str, float]]:
         """The distinct words of folded text with their rarity: −ln of their share of Chinese at large.
 

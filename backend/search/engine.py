@@ -194,7 +194,16 @@ class SearchEngine:
         return vector
 
     def _find(self, view: IndexView, parsed: ParsedQuery, narrow: Narrow, *, depth: int) -> Candidates:
-        return find(view, self.tokeniser, parsed, lambda: self._embed(parsed), narrow, self._pool, depth=depth)
+        return find(
+            view,
+            self.tokeniser,
+            parsed,
+            lambda: self._embed(parsed),
+            narrow,
+            self._pool,
+            depth=depth,
+            read=self._catalogue.get,
+        )
 
     def _hits(
         self,

@@ -22,22 +22,33 @@ WHOLE, CONTENT = 0.3, 0.7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An item that either engine proposes. ``tier`` > 0: the question names it, which decides before any score."""
+    """An item that either engine proposes. ``tier`` > 0: the question names it, which decides before any score.
+
+    ``worth``: what a second look at its text added (:mod:`backend.search.second_look`); None when it was not read.
+    ``newest``: its year, where those named alike are shown newest first. ``covered``: words of the question are in it.
+    """
 
     number: int
     bm25: float
     z: float
     tier: int = 0
     why: str = ""
+    worth: float | None = None
+    newest: int = 0
+    covered: bool = False
 
     @property
     def fused(self) -> float:
         return self.bm25 + Z_WEIGHT * self.z
 
+    @property
+    def score(self) -> float:
+        return self.fused + (self.worth or 0.0)
+
 
 def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Named items first, then by fused score; equal ones in the order they were catalogued."""
-    return sorted(candidates, key=lambda c: (-c.tier, -c.fused, c.number))
+    """Named items first, then what was read, then by score; equal ones in the order they were catalogued."""
+    return sorted(candidates, key=lambda c: (-c.tier, -c.newest, c.worth is None, -c.score, c.number))
 
 
 def token_weights(whole: Sequence[str], content: Sequence[str]) -> dict[str, float]:
@@ -66,6 +77,8 @@ def explain(candidate: Candidate, *, by_words: bool, by_meaning: bool) -> str:
         return candidate.why
     if by_words and by_meaning:
         return "词语匹配，语义相近"
+    if candidate.covered and not by_words:
+        return "部分词语匹配，语义相近" if by_meaning else "部分词语匹配"
     return "词语匹配" if by_words else "语义相近"
 
 

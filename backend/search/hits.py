@@ -61,7 +61,8 @@ def hit(found: Candidates, entries: Sequence[Shown], *, own_member: str | None) 
     """The first of ``entries`` as a hit, the others as its editions."""
     best, *others = entries
     item, (start, end) = best.item, best.span
-    text, spans = snippet(item.text[start:end] or item.text, found.highlight_tokens)
+    shown_text = item.text[start:end] or item.text
+    text, spans = snippet(shown_text, found.highlight_words, otherwise=found.highlight_tokens)
     return Hit(
         id=item.id,
         source_id=item.source_id,
@@ -75,7 +76,7 @@ def hit(found: Candidates, entries: Sequence[Shown], *, own_member: str | None) 
         snippet=text,
         highlights=spans,
         holdings=holding_views(item.holdings, own_member=own_member),
-        score=round(best.candidate.fused, 4),
+        score=round(best.candidate.score, 4),
         why=found.why(best.candidate),
         url=item.url,
         work_id=item.work_id,

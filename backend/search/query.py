@@ -14,13 +14,16 @@ from backend.search.values import MAX_QUERY
 from indexer.keys import squeeze, standard_base, title_key
 from indexer.lexical import clean
 from indexer.normalise import call_number_key, fold, isbn13, issn, standard_numbers_in
-from indexer.pinyin import pairs, typed
+from indexer.pinyin import pairs, typed, wade_giles
 
 _QUOTED = re.compile(r"[《〈「『“\"]([^《》〈〉「」『』“”\"]{1,200})[》〉」』”\"]")
 _ISBN = re.compile(r"(?<![\dA-Za-z])(?:97[89][\s\-‐-―−]*)?\d(?:[\s\-‐-―−]*\d){8}[\s\-‐-―−]*[\dXx](?![\dA-Za-z])")
 _ISSN = re.compile(r"(?<![\dA-Za-z\-])\d{4}[\s\-‐-―−]*\d{3}[\dXx](?![\dA-Za-z\-])")
 _CALL = re.compile(r"[A-Z]{1,3}\d[\w.\-=()（）\"':+]*(?:\s*/\s*[\w.\-:=()]+)*", re.ASCII)
 _CLASS = re.compile(r"[A-Z]{1,2}\d{0,4}(?:[.\-]\d+)*")
+
+_PARTS = re.compile(r"的?[\s,，、《》〈〉「」『』/;；:：]+|(?<=\w)的(?=\w)|(?<=\w)[著写编](?=的)")
+MAX_PARTS = 6
 
 QUESTION_PHRASES = (
     "请问一下|请问|我想知道|想知道|我想问|想问一下|我想找|我想借|我要借|我要找|帮我找|帮我查|有没有|能不能|可不可以|是不是|"
@@ -34,8 +37,8 @@ _PHRASES = re.compile(QUESTION_PHRASES)
 class KnownItem:
     """Keys that name one item (any of them), their tier (higher goes first) and the words that explain the hit.
 
-    A tier stands for one explanation. ``prefix``: keys that start so count, too. ``fallback``: only when no item
-    holds the query as a word.
+    A tier stands for one explanation. ``also``: the item must carry one of these keys, too. ``prefix``: keys that start
+    so count, too. ``fallback``: only when no item holds the query as a word. ``newest_first``: of several, by year.
     """
 
     keys: tuple[str, ...]
@@ -43,6 +46,8 @@ class KnownItem:
     why: str
     prefix: bool = False
     fallback: bool = False
+    also: tuple[str, ...] = ()
+    newest_first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,7 @@ def parse(question: str) -> ParsedQuery:
         folded=folded,
         content=without_question_phrases(folded),
         known=tuple(_known_items(bounded)),
-        pinyin=tuple(pairs(typed(folded) or [])),
+        pinyin=tuple(pairs(_syllables(bounded))),
         truncated=len(question) > MAX_QUERY,
     )
 
@@ -107,7 +112,7 @@ def _identifiers(plain: str) -> list[KnownItem]:
     for _, _, standard in standard_numbers_in(plain):
         found.append(KnownItem(keys=(f"standard:{squeeze(standard)}",), tier=100, why="标准号匹配"))
         base = squeeze(standard_base(standard))
-        found.append(KnownItem(keys=(f"stdbase:{base}",), tier=95, why="标准号匹配（其他年份版本）"))
+        found.append(KnownItem(keys=(f"stdbase:{base}",), tier=95, why="标准号匹配（其他年份版本）", newest_first=True))
     return found
 
 
@@ -122,14 +127,39 @@ def _titles(text: str) -> list[KnownItem]:
     if whole:
         found.append(KnownItem(keys=(f"title:{whole}",), tier=85, why="题名完全匹配"))
         found.append(KnownItem(keys=(f"head:{whole}",), tier=80, why="题名匹配"))
-    return found + _spoken(text)
+        found.append(KnownItem(keys=(f"creator:{whole}",), tier=45, why="责任者匹配"))
+    return [*found, *_with_creator(text), *_spoken(text)]
+
+
+def _with_creator(text: str) -> list[KnownItem]:
+    """A title and who wrote it, in either order: 红楼梦 曹雪芹, 余华的《活着》."""
+    parts = [key for part in _PARTS.split(without_question_phrases(fold(text))) if (key := title_key(part))]
+    if not 2 <= len(parts) <= MAX_PARTS:
+        return []
+    found = []
+    for place in range(1, len(parts)):
+        for title, creator in _either_way("".join(parts[:place]), "".join(parts[place:])):
+            keys, also = (f"title:{title}", f"head:{title}"), (f"creator:{creator}",)
+            found.append(KnownItem(keys=keys, also=also, tier=82, why="题名和责任者匹配"))
+    return found
+
+
+def _either_way(first: str, second: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (first, second), (second, first)
+
+
+def _syllables(text: str) -> list[str]:
+    """What was typed in pinyin or Wade-Giles, in pinyin; nothing for anything else."""
+    return typed(fold(text)) or wade_giles(text) or []
 
 
 def _spoken(text: str) -> list[KnownItem]:
-    folded = fold(text)
-    letters = squeeze(folded)
-    if typed(folded):
-        return [KnownItem(keys=(f"py:{letters}",), tier=78, why="题名拼音匹配")]
+    letters = squeeze(fold(text))
+    if found := _syllables(text):
+        return [
+            KnownItem(keys=(f"py:{''.join(found)}",), tier=78, why="题名拼音匹配"),
+            KnownItem(keys=(f"creator:{''.join(found)}",), tier=45, why="责任者匹配"),
+        ]
     if re.fullmatch(r"[a-z]{2,12}", letters):
         return [KnownItem(keys=(f"pi:{letters}",), tier=50, why="题名拼音首字母匹配", fallback=True)]
     return []

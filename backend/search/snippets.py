@@ -26,9 +26,14 @@ def highlights(text: str, tokens: Sequence[str]) -> list[Span]:
     return _merged(spans)
 
 
-def snippet(text: str, tokens: Sequence[str], *, limit: int = SNIPPET) -> tuple[str, tuple[Span, ...]]:
-    """At most ``limit`` characters of ``text`` around its densest highlights, with the highlights in it."""
-    spans = highlights(text, tokens)
+def snippet(
+    text: str, tokens: Sequence[str], *, otherwise: Sequence[str] = (), limit: int = SNIPPET
+) -> tuple[str, tuple[Span, ...]]:
+    """At most ``limit`` characters of ``text`` around its densest highlights, with the highlights in it.
+
+    ``otherwise``: tokens that are marked where none of ``tokens`` occurs.
+    """
+    spans = highlights(text, tokens) or highlights(text, otherwise)
     start = _window(text, spans, limit)
     end = min(len(text), start + limit)
     inside = tuple((a - start, b - start) for a, b in spans if a >= start and b <= end)

@@ -25,6 +25,9 @@ from backend.search.snippets import highlights, snippet
         ("紅樓夢", "title:红楼梦"),
         ("hongloumeng", "py:hongloumeng"),
         ("hlm", "pi:hlm"),
+        ("Hung lou meng", "py:hongloumeng"),
+        ("Hsü Chün-lin", "creator:xujunlin"),
+        ("GB/T 7714 2015", "standard:gbt77142015"),
     ],
 )
 def test_named_items_are_recognised(q: str, key: str) -> None:
@@ -43,6 +46,14 @@ def test_other_numbers_are_no_isbn_or_issn(q: str) -> None:
 )
 def test_question_phrases_are_taken_out(q: str, left: str) -> None:
     assert without_question_phrases(q).strip(" ？") == left
+
+
+def test_a_title_and_its_author_are_told_from_a_list_of_words() -> None:
+    pairs = {(item.keys[0], item.also[0]) for item in parse("余华的《活着》").known if item.also}
+    assert pairs == {("title:活着", "creator:余华"), ("title:余华", "creator:活着")}
+    assert ("title:clothinghistory", "creator:china") in {
+        (item.keys[0], item.also[0]) for item in parse("clothing history China").known if item.also
+    }
 
 
 def test_long_questions_are_cut_and_said_so() -> None:
