@@ -22,8 +22,8 @@ faiss: Any = faiss_library
 
 IVF_FROM = 40_000
 """Rows from which the inverted file is quicker than a scan without losing a measurable share of hits."""
-EXACT_UP_TO = 6_000
-"""Rows left by a filter up to which they are scored one by one."""
+EXACT_UP_TO = 16_000
+"""Rows left by a filter up to which they are scored one by one: from there on probing more lists is quicker."""
 _PROBES = 48
 _TRAINING_PER_LIST = 40
 _SCANNED = 50_000
@@ -158,7 +158,8 @@ class VectorSegment:
         faiss.omp_set_num_threads(1)
         selector = None if allowed.all else faiss.IDSelectorBitmap(allowed.bits)
         if self._ivf is not None:
-            probes = min(self._ivf.nlist, int(_PROBES * allowed.size / allowed.count) + 1)
+            # as large a part of the allowed rows as an index of them alone, with its fewer lists, would look at
+            probes = min(self._ivf.nlist, int(_PROBES * math.sqrt(allowed.size / allowed.count)) + 1)
             parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
             _, found = self._ivf.search(query[None, :], limit, params=parameters)
         else:
