@@ -22,11 +22,12 @@ faiss: Any = faiss_library
 
 IVF_FROM = 40_000
 """Rows from which the inverted file is quicker than a scan without losing a measurable share of hits."""
-EXACT_UP_TO = 6_000
-"""Rows left by a filter up to which they are scored one by one."""
+EXACT_UP_TO = 16_000
+"""Rows left by a filter up to which they are scored one by one: from there on probing more lists is quicker."""
 _PROBES = 48
 _TRAINING_PER_LIST = 40
 _SCANNED = 50_000
+_ALONE = 400
 
 Vectors = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -131,13 +132,16 @@ class VectorSegment:
 
     def cosines(self, query: Vectors, rows: NDArray[np.int64]) -> Vectors:
         """Exact cosine of ``query`` (dimension) to the given rows."""
-        return np.asarray(self.rows[rows].astype(np.float32) @ query, dtype=np.float32)
+        wide = self.rows[rows].astype(np.float32)
+        # of many rows a matrix product would be shared among threads that wait in a busy loop: twice the processor time
+        return np.einsum("ij,j->i", wide, query) if len(rows) > _ALONE else np.asarray(wide @ query)
 
     def nearest(self, query: Vectors, limit: int, *, allowed: Allowed) -> tuple[NDArray[np.int64], Vectors]:
         """Up to ``limit`` allowed rows with the highest cosine, best first."""
         if not allowed.count:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        if allowed.rows is not None and allowed.count <= max(allowed.size // 2, limit):
+        few = allowed.size // (2 if self._flat is None else 20)
+        if allowed.rows is not None and allowed.count <= max(few, limit):
             rows = allowed.rows
         else:
             rows = self._candidates(query, min(limit, allowed.count), allowed)
@@ -158,7 +162,8 @@ class VectorSegment:
         faiss.omp_set_num_threads(1)
         selector = None if allowed.all else faiss.IDSelectorBitmap(allowed.bits)
         if self._ivf is not None:
-            probes = min(self._ivf.nlist, int(_PROBES * allowed.size / allowed.count) + 1)
+            # as large a part of the allowed rows as an index of them alone, with its fewer lists, would look at
+            probes = min(self._ivf.nlist, int(_PROBES * math.sqrt(allowed.size / allowed.count)) + 1)
             parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
             _, found = self._ivf.search(query[None, :], limit, params=parameters)
         else:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
+from backend import worker
 from backend.composition import Services
 from backend.core.settings import Settings
 from backend.worker import compact_apart
@@ -12,7 +15,7 @@ from indexer.build import compaction_due
 from tests.indexer.factories import jsonl, load
 
 
-def test_compaction_runs_apart_and_leaves_one_segment(tmp_path: Path) -> None:
+def test_compaction_runs_apart_and_leaves_one_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(data_dir=tmp_path / "data", database_url="")
     services = Services(settings)
     for number in range(2):
@@ -20,6 +23,7 @@ def test_compaction_runs_apart_and_leaves_one_segment(tmp_path: Path) -> None:
         services.build_index()
     assert services.snapshots.current().manifest.segments[0].items > services.snapshots.current().manifest.items - 1
     before = services.engine.snapshot_name()
+    monkeypatch.setattr(worker, "LOW_PRIORITY", 0)
     assert compaction_due(services.snapshots) == ""
     assert compact_apart(settings, threading.Event())
     after = services.snapshots.current().manifest

@@ -27,6 +27,7 @@ from backend.search.bench import BenchReport, measure, questions, size_of
 from backend.search.bench_http import OverHttp, ask_over_http, family
 from backend.search.freshness import Place, build_made_up, freshness
 from backend.search.synthetic import Phrases
+from indexer.snapshot import SnapshotStore
 
 _STARTING = 120.0
 _PHRASES = 20_000
@@ -84,7 +85,8 @@ def _measure(folder: Path, records: int, searches: int, http: tuple[int, int] | 
     try:
         place = _place(services, phrases)
         made = _make(services, place, phrases, records)
-        figures, engine = measure(services.snapshots, services.catalogue, services.embedder, phrases, searches=searches)
+        unopened = SnapshotStore(settings.index_dir)
+        figures, engine = measure(unopened, services.catalogue, services.embedder, phrases, searches=searches)
         fresh = freshness(place, engine, phrases, first=_UNUSED + services.catalogue.head_revision())
         web = _over_http(settings, phrases, searches, *http) if http else None
         return BenchReport(

@@ -64,7 +64,10 @@ def freshness(place: Place, engine: SearchEngine, phrases: Phrases, *, first: in
     """Write ``rounds`` new records, numbered from ``first``, change and withdraw them again."""
     seen: dict[str, list[float]] = {"write": [], "added": [], "changed": [], "withdrawn": []}
     with _apart() as other:
-        other.submit(_withdraw, place, "warm-up").result()
+        # a writer that runs already has loaded its dictionaries and libraries
+        spare = made_up(phrases, first + rounds)
+        other.submit(_write, place, spare).result()
+        other.submit(_withdraw, place, spare.item.id).result()
 
         def do(step: str, wanted: Callable[[], bool], work: Future[tuple[float, float]]) -> None:
             seconds, acknowledged = work.result()

@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("--distractor-count", type=int, default=1_000)
     parser.add_argument("--simplified", action="store_true", help="ask in Simplified characters")
     parser.add_argument("--limit", type=int, default=500, help="questions")
+    parser.add_argument("--store", action="append", default=[], help="only this one of the others (repeat it)")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lianwen-stores-") as folder:
@@ -99,7 +100,11 @@ def _compare(options: argparse.Namespace, folder: Path) -> list[Figures]:
     _write_down(folder, catalogue, embedder, asked, vectors)
     others = Path(__file__).with_name("other_stores.py")
     lines = subprocess.run(
-        [options.python, others, folder], check=True, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        [options.python, others, folder, *options.store],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
     ).stdout.splitlines()
     return found + [json.loads(line) for line in lines if line.startswith("{")]
 

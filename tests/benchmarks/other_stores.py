@@ -1,6 +1,6 @@
 """Other stores over passages, vectors and questions that ``compare_stores`` wrote down: run by a Python that has them.
 
-``other_stores.py FOLDER`` prints one JSON object a line. Needs numpy and the stores alone; a store that is not
+``other_stores.py FOLDER [STORE…]`` prints one JSON object a line. Needs numpy and the stores alone; a store that is not
 installed or does not start is named on stderr and left out.
 """
 
@@ -209,9 +209,10 @@ def measured(task: Task, store: str, name: str, search: Search) -> Figures:
 
 
 def main() -> None:
-    """Every store that is here."""
+    """Every store that is here, or those that are named."""
     task = Task.read(Path(sys.argv[1]))
-    for store, searches in STORES.items():
+    for store in sys.argv[2:] or list(STORES):
+        searches = STORES[store]
         try:
             for name, search in searches(task):
                 print(json.dumps(measured(task, store, name, search)), flush=True)
