@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from backend.core.db import Database
+from backend.core.errors import NotReady
 from backend.core.settings import Settings
 from backend.demo import consortium
 from backend.demo.consortium import BRANCH, BRANCH_ACCOUNT, STAFF
@@ -114,12 +115,22 @@ def create(services: DemoServices) -> DemoReport:
             _load(services, source)
         services.build_index()
         _write_stamp(services.settings, stamp)
+    else:
+        _bring_up_to_date(services)
     return DemoReport(
         built=built,
         items=len(services.catalogue.ids()),
         seconds=time.perf_counter() - began,
         password=password,
     )
+
+
+def _bring_up_to_date(services: DemoServices) -> None:
+    """Build the index anew when another version of the program, or another model, built the one that is there."""
+    try:
+        services.engine.snapshot_name()
+    except NotReady:
+        services.build_index()
 
 
 def load_catalogue(services: DemoServices) -> None:

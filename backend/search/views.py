@@ -60,16 +60,16 @@ class Views:
             if self._view is not None:
                 log.error("every snapshot on disk is damaged, the open one goes on serving: %s", error)
                 return
-            raise NotReady("索引文件损坏，请重建索引。", detail={"problem": str(error)}) from error
+            raise NotReady("索引文件损坏，请运行 lianwen index build --full 重建。", detail={"problem": str(error)}) from error
         if stored.name != pointed:
             log.error("snapshot %s is refused, %s serves: %s", pointed, stored.name, self._store.damage().get(pointed))
         if stored.manifest.fingerprints.model != self._model:
             raise NotReady(
-                "索引由另一个向量模型建立，请重建索引。",
+                "索引由另一个向量模型建立，请运行 lianwen index build 重建。",
                 detail={"index": stored.manifest.fingerprints.model, "service": self._model},
             )
         if (stored.manifest.fingerprints.tokeniser, stored.manifest.fingerprints.schema) != (self._tokeniser, SCHEMA):
-            raise NotReady("索引由另一个版本建立，请重建索引。", detail={"snapshot": stored.name})
+            raise NotReady("索引由另一个版本建立，请运行 lianwen index build 重建。", detail={"snapshot": stored.name})
         if self._view is None or self._view.name != stored.name:
             self._view = IndexView(stored, former=self._view)
         self._pointed = pointed

@@ -105,8 +105,8 @@ def test_a_scanned_page_without_the_extra_names_the_extra(tmp_path: Path, monkey
     assert "lianwen[ocr]" in skipped.reason
 
 
+@pytest.mark.ocr
 def test_a_scanned_page_is_recognised_with_the_extra(tmp_path: Path) -> None:
-    pytest.importorskip("rapidocr")
     found = outcomes(scanned(tmp_path / "s.pdf", "图书馆周一闭馆"))
     (read,) = [one for one in found if isinstance(one, Read)]
     assert "周一闭馆" in getattr(read.thing, "text", "")
