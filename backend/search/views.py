@@ -60,7 +60,9 @@ class Views:
             if self._view is not None:
                 log.error("every snapshot on disk is damaged, the open one goes on serving: %s", error)
                 return
-            raise NotReady("索引文件损坏，请运行 lianwen index build --full 重建。", detail={"problem": str(error)}) from error
+            raise NotReady(
+                "索引文件损坏，请运行 lianwen index build --full 重建。", detail={"problem": str(error)}
+            ) from error
         if stored.name != pointed:
             log.error("snapshot %s is refused, %s serves: %s", pointed, stored.name, self._store.damage().get(pointed))
         if stored.manifest.fingerprints.model != self._model:
