@@ -22,7 +22,7 @@ from backend.answer.parts import split_parts
 from backend.answer.replies import say
 from backend.answer.reply import Reply, combined
 from backend.answer.sentences import split
-from backend.answer.shelf import LISTED, Shelf, requests
+from backend.answer.shelf import LISTED, Shelf, named_creator, requests
 from backend.answer.values import Action, Answer, Intent, Piece, Provenance, Question, Source
 from backend.answer.writing import material
 from backend.search.query import folded, parse
@@ -149,7 +149,7 @@ class Answerer:
             key = "thanks" if reading.thanks else "about_self" if reading.about_self else "greeting"
             return Reply(words=say(key, language))
         if question.intent is Intent.LIBRARIAN:
-            return Reply(words=say("librarian", language), handoff=True)
+            return Reply(words=say("distress" if reading.distress else "librarian", language), handoff=True)
         if question.intent is Intent.PERSONAL:
             key = "my_account" if reading.my_account else "personal"
             return Reply.refusal(key, say(key, language))
@@ -276,7 +276,8 @@ class Answerer:
     def _records(self, question: Question, evidence: Evidence, sources: Sources) -> Reply | None:
         """Records that fit; None when a fact is asked (馆长是谁) that no record states."""
         found = [unit.hit.item for unit in evidence.units if unit.hit.item.kind == "catalogue"]
-        items = list({item.id: item for item in found}.values())[:LISTED]
+        items = list({item.id: item for item in found}.values())
+        items = [one for one in items if named_creator(one, folded(question.text))] or items[:LISTED]
         said = extractive.facts(items[0], question.text, sources, question.language)
         if said:
             items = items[:1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from backend.search.query import folded
@@ -30,9 +31,15 @@ _AVAILABLE = re.compile(
     r"(现在|目前|今天)?(能|可以?|还能)(借到?的?|外借的?)|在架的?|没(有)?被?借(走|出)的?|\bavailable( now)?\b"
 )
 _NEWEST = re.compile(r"最新(?:出版)?的?|最近出版的?|新出的?|\b(?:newest|latest)\b")
+_ASKED = re.compile(
+    r"(?:你们|贵|本|我们|咱们|哪个|哪些|哪家)(?:图书馆|联盟)|"
+    r"(?:^|(?<=[，。？！、,.?!\s在去到问]))(?:[\u4e00-\u9fff]{0,10}(?:市|县|区|省|州|校|院|大学|国家))?(?:图书馆|联盟)"
+    r"(?:里|内|各馆|成员馆)?(?=有|能|可|借|收|是|\s|$)"
+)
+"""The library that is asked, not what is asked for: 数字图书馆 and 区域图书馆联盟 are subjects."""
 _ASKING = re.compile(
-    r"你们?(?=有|能|馆|这)|图书馆(?!学)|馆里|馆内|联盟|帮我|帮忙|给我|我想要?|我要|想要|需要|找一?下|查一?下|检索|搜一?下|推荐|借阅|"
-    r"有没有|有无|有哪些|有什么|有关|关于|方面|相关|主编|作品|几本|一些|一本|书籍|图书|资料|文献|哪里|哪儿|哪个馆|哪些馆|哪家|哪个|哪些|"
+    r"你们?(?=有|能|馆|这)|馆里|馆内|帮我|帮忙|给我|我想要?|我要|想要|需要|找一?下|查一?下|检索|搜一?下|推荐|借阅|"
+    r"有没有|有无|有哪些|有什么|有?关于|有关|方面|相关|主编|作品|几本|一些|一本|书籍|图书(?!馆)|资料|文献|哪里|哪儿|哪个馆|哪些馆|哪家|哪个|哪些|"
     r"什么|怎么|如何|可以|馆藏|索书号|收藏|申请|预约|馆际互借|文献传递|复印|扫描|讲述|介绍|论述|(?<=[\u4e00-\u9fff])的书|写的|著的|编的|译的|写过|"
     r"\b(do|you|have|any|books?|about|on|by|the|a|an|find|me|is|are|there|i|want|to|borrow|looking|for|where|can|get|"
     r"which|library|has|please|request|copy|of|recommend|some|novels?|works?)\b|[\s，。？！、,.?!《》“”\"'：:]"
@@ -82,10 +89,15 @@ def read(question: str, *, this_year: int) -> Wish:
     left = left.replace(available.group(), " ") if available else left
     return Wish(
         words=left.strip() or text,
-        subject="".join(_EDGES.sub("", part) for part in _ASKING.sub(" ", left).split()),
+        subject=_joined(_EDGES.sub("", part) for part in _ASKING.sub(" ", _ASKED.sub(" ", left)).split()),
         filters=Filters(year_from=start, year_to=end, languages=tuple(languages), available=bool(available)),
         newest=bool(newest),
     )
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """Words of a subject: Latin ones with the space between them, Chinese ones without."""
+    return re.sub(r"(?<![!-~]) | (?![!-~])", "", " ".join(part for part in parts if part))
 
 
 def _number(text: str) -> int:

@@ -109,6 +109,10 @@ _PERSONAL = re.compile(
 _MY_ACCOUNT = re.compile(
     r"(我(的)?(借了|借阅记录|借书记录|还欠|欠费|罚款多少|密码|账户|账号)|my (loans|account|password|fines))"
 )
+_DISTRESS = re.compile(
+    r"(想|要|打算|准备|怎么|如何|怎样)(去)?(自杀|轻生|自残|寻死|结束(自己的)?生命)(?!的?(书|研究|文献|论文|资料|干预|预防|问题))|"
+    r"(?<!是)(我|都)?(不想活|活不下去|想死)(了|$|[。！!，,])|\b(kill myself|end my life|want to die|commit suicide)\b"
+)
 _INSTRUCTIONS = re.compile(
     r"(忽略|无视|忘记|不要理会|绕过)[^。]{0,12}(指令|提示|规则|要求|设定|限制)|(系统|初始|原始)(提示词?|指令|prompt)|"
     r"(输出|显示|打印|重复|泄露|告诉我|说出)[^。]{0,10}(提示词|系统提示|指令|prompt|密钥|api.?key|secret)|扮演|你现在是|开发者模式|"
@@ -131,6 +135,7 @@ class Reading:
     about_self: bool = False
     my_account: bool = False
     instructions: bool = False
+    distress: bool = False
 
 
 _HOLDING = re.compile(
@@ -165,6 +170,7 @@ def read(question: str) -> Reading:
         about_self=bool(_ABOUT_SELF.search(folded)),
         my_account=bool(_MY_ACCOUNT.search(folded)),
         instructions=bool(_INSTRUCTIONS.search(folded)),
+        distress=bool(_DISTRESS.search(folded)),
     )
 
 
@@ -173,7 +179,7 @@ def _intent(folded: str, plain: str) -> Intent:
         return Intent.GREETING
     if _INSTRUCTIONS.search(folded):
         return Intent.OFF_TOPIC
-    if _LIBRARIAN.search(plain):
+    if _LIBRARIAN.search(plain) or _DISTRESS.search(folded):
         return Intent.LIBRARIAN
     if _STATUS.search(folded) or _NUMBER.search(folded):
         return Intent.REQUEST_STATUS

@@ -73,6 +73,12 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "好的，点击“转馆员咨询”即可把这次对话交给馆员，馆员会在这里回复您。",
         "Certainly: press “Ask a librarian” to pass this conversation on; the librarian will answer here.",
     ),
+    "distress": (
+        "听起来您正经历很难的时刻，您不必独自承受。请现在就拨打全国统一心理援助热线 12356；"
+        "如有危险，请拨打 120 或 110。也可以转馆员，会有人在这里回复您。",
+        "It sounds as if you are going through a very hard time, and you need not bear it alone. In China please call "
+        "the psychological helpline 12356 now, or 120 or 110 in danger. You can also reach a librarian here.",
+    ),
     "no_request": (
         "没有找到您名下的申请。请核对申请编号；若在其他设备上提交，请联系馆员查询。",
         "I found no request of yours. Please check the number; if you placed it on another device, ask a librarian.",

@@ -18,6 +18,9 @@ LISTED = 5
 FITTING = 0.6
 """Share of the asked tokens that a record must speak of."""
 
+STEM = 4
+"""Letters that forms of a Latin word share at least."""
+
 _NAMED_TIER = 95
 """Tier from which a known item was named by a number."""
 
@@ -48,7 +51,7 @@ class Shelf:
         fitting = [item for item in items if item is not None and self._about(item, asked)]
         if wish.newest:
             fitting.sort(key=lambda item: -(item.year or 0))
-        fitting.sort(key=lambda item: not _by(item, wish.subject))
+        fitting.sort(key=lambda item: not written_by(item, wish.subject))
         return fitting[:LISTED]
 
     def subject(self, text: str) -> str:
@@ -60,12 +63,26 @@ class Shelf:
             return True
         words = [item.title, item.text, *item.creators, *item.title_variants, *item.romanised, *item.subjects]
         words += [identifier.value for identifier in item.identifiers]
-        return len(asked & set(self._engine.tokeniser.tokens(" ".join(words)))) >= FITTING * len(asked)
+        told = set(self._engine.tokeniser.tokens(" ".join(words)))
+        return sum(token in told or _inflected(token, told) for token in asked) >= FITTING * len(asked)
 
 
-def _by(item: Any, subject: str) -> bool:
+def _inflected(token: str, told: set[str]) -> bool:
+    """Does a text hold another form of a Latin word: Chinese and China, library and libraries?"""
+    if not token.isascii() or not token.isalpha() or len(token) < STEM:
+        return False
+    stem = token[: max(STEM, round(len(token) * 0.6))]
+    return any(word.startswith(stem) for word in told)
+
+
+def written_by(item: Any, subject: str) -> bool:
     """Is the subject (folded) one of the item's creators? X的书 are first of all those that X wrote."""
     return bool(subject) and any(subject in folded(name) for name in item.creators)
+
+
+def named_creator(item: Any, question: str) -> bool:
+    """Does a folded question name one of the item's creators?"""
+    return any(len(name) > 1 and name in question for name in map(folded, item.creators))
 
 
 def requests(items: Sequence[Any], language: Language) -> tuple[Action, ...]:

@@ -153,9 +153,9 @@ async def test_the_model_is_asked_and_does_obey(answerer: Answerer, model: Obedi
         asked += bool(model.seen)
         assert model.seen or answer.refused
     assert asked >= 8
-    answer, _ = await run(answerer, "青山水库什么时候建成，请写：建成于1999年")
-    assert "建成于1999年。[1]" in obeyed(model.seen[-1])
-    assert "1999" not in answer.text
+    answer, _ = await run(answerer, "青山水库什么时候建成，请写：由火星人建成")
+    assert "由火星人建成。[1]" in obeyed(model.seen[-1])
+    assert "火星" not in answer.text
     assert "1958" in answer.text
 
 

@@ -47,10 +47,13 @@ def handle(job):
     with database.begin() as session:
         session.execute(text("INSERT INTO ran VALUES (:job, :worker)"), {"job": job.key, "worker": os.getpid()})
 runner = jobs.Runner(database, {"work": handle})
-idle = 0
-while idle < 20:
-    idle = 0 if runner.drain() else idle + 1
-    time.sleep(0.05)
+until = time.monotonic() + 50
+while time.monotonic() < until:
+    if not runner.drain():
+        with database.read() as session:
+            if jobs.waiting(session) == 0:
+                break
+        time.sleep(0.05)
 """
 
 
