@@ -35,7 +35,7 @@ POSTGRES = os.environ.get("LIANWEN_TEST_DATABASE_URL", "postgresql+psycopg://pos
 WORKER = """
 import os, sys, time
 from datetime import timedelta
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from backend.core import jobs
 from backend.core.db import Database
 jobs.LEASE = timedelta(seconds=float(sys.argv[2]))
@@ -51,7 +51,7 @@ until = time.monotonic() + 50
 while time.monotonic() < until:
     if not runner.drain():
         with database.read() as session:
-            if jobs.waiting(session) == 0:
+            if not session.scalar(select(func.count()).select_from(jobs.JobRow)):
                 break
         time.sleep(0.05)
 """
