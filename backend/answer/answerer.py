@@ -16,14 +16,14 @@ from backend.answer import extractive, libraries, refusal, rules, streaming, voc
 from backend.answer.asking import wanted
 from backend.answer.citing import Sources
 from backend.answer.evidence import Evidence, Reader, SearchPort, owner
-from backend.answer.intent import holding_wanted, read
+from backend.answer.intent import holding_wanted, language_of, read
 from backend.answer.modelled import Dossier, Modelled
 from backend.answer.parts import split_parts
 from backend.answer.replies import say
 from backend.answer.reply import Reply, combined
 from backend.answer.sentences import split
 from backend.answer.shelf import LISTED, Shelf, named_creator, requests
-from backend.answer.values import Action, Answer, Intent, Piece, Provenance, Question, Source
+from backend.answer.values import Action, Answer, Intent, Language, Piece, Provenance, Question, Source
 from backend.answer.writing import material
 from backend.search.query import folded, parse
 from backend.search.values import PassageHit
@@ -328,7 +328,7 @@ class Answerer:
             sentences=reply.sentences,
             sources=listed,
             actions=(*reply.actions, *opens[:1], *handoff),
-            suggestions=_suggestions(listed, reply.near),
+            suggestions=_suggestions(listed, reply.near, language),
             provenance=Provenance(prompt="extractive", model="", snapshot=self.engine.snapshot_name()),
             confidence=reply.confidence,
         )
@@ -362,9 +362,12 @@ def _of(evidence: Evidence, item: Any) -> list[Any]:
     return [unit for unit in evidence.units if unit.hit.item.id == item.id]
 
 
-def _suggestions(cited: Sequence[Source], near: Sequence[PassageHit]) -> tuple[str, ...]:
-    """Up to three next questions whose answers are known to be there: near questions of the FAQ, who holds a book."""
+def _suggestions(cited: Sequence[Source], near: Sequence[PassageHit], language: Language) -> tuple[str, ...]:
+    """Up to three next questions in the reader's language whose answers are known to be there: near questions of the
+    FAQ, who holds a book."""
     known = {source.id for source in cited}
-    asked = [hit.item.title for hit in near if hit.item.kind == "faq" and hit.item.id not in known]
-    held = [f"《{source.title}》哪里有" for source in cited if source.holdings] if len(cited) > 1 else []
+    faq = [hit.item.title for hit in near if hit.item.kind == "faq" and hit.item.id not in known]
+    asked = [title for title in faq if language_of(title) == language]
+    several = [source for source in cited if source.holdings] if len(cited) > 1 else []
+    held = [say("where_held", language, title=source.title) for source in several]
     return tuple(dict.fromkeys([*asked, *held]))[:3]

@@ -102,6 +102,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "reading_room": ("在馆阅览", "in the reading room"),
     "on_loan": ("已借出", "on loan"),
     "away": ("暂不可用", "not available"),
+    "where_held": ("《{title}》哪里有", "Where can I find 《{title}》?"),
     "copies": ("{copies} 册", "{copies} copies"),
 }
 

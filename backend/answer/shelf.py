@@ -15,6 +15,9 @@ from backend.search.values import SearchRequest
 LISTED = 5
 """Items in a list of found items."""
 
+LOOKED_AT = 30
+"""Hits that are looked through for those."""
+
 FITTING = 0.6
 """Share of the asked tokens that a record must speak of."""
 
@@ -44,7 +47,7 @@ class Shelf:
         filters = wish.filters.model_copy(update={"kinds": ("catalogue",)})
         named = any(known.tier >= _NAMED_TIER for known in parse(question.text).known) or "《" in question.text
         words = question.text if named else wish.subject or wish.words
-        request = SearchRequest(q=words, filters=filters, size=20 if wish.newest else 10)
+        request = SearchRequest(q=words, filters=filters, size=LOOKED_AT)
         page = self._engine.search(request, audiences, own_member=question.member)
         items = [self._engine.item(hit.id, audiences) for hit in page.hits]
         asked = set(self._engine.tokeniser.tokens(wish.subject))
