@@ -60,7 +60,7 @@ def read_page(page: Any, recognise: Any) -> dict[str, Any]:
     characters = list(_characters(page.get_textpage(), height))
     lines = _lines(characters)
     said: dict[str, Any] = {"width": width, "height": height, "lines": lines, "tables": [], "ocr": False}
-    if _readable(lines):
+    if _readable(lines, pictured=_pictured(page)):
         said["tables"] = list(_tables(_rules(page, height), characters))
         return said
     said["lines"] = []
@@ -70,11 +70,18 @@ def read_page(page: Any, recognise: Any) -> dict[str, Any]:
     return said
 
 
-def _readable(lines: list[list[Any]]) -> bool:
-    """Is there text, and do its codes mean characters? (Fonts without a map give private or replaced ones.)"""
+def _pictured(page: Any) -> bool:
+    return next(iter(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4)), None) is not None
+
+
+def _readable(lines: list[list[Any]], *, pictured: bool) -> bool:
+    """Is there text, and do its codes mean characters? (Fonts without a map give private or replaced ones.)
+
+    A few characters beside a picture are a scan's page number; without one the page is short, such as a title page.
+    """
     text = "".join(line[0] for line in lines).replace(" ", "").replace("\t", "")
     odd = sum("\ue000" <= c <= "\uf8ff" or c == "\ufffd" or c < " " for c in text)
-    return len(text) >= FEWEST_CHARACTERS and odd <= len(text) * 0.3
+    return len(text) >= (FEWEST_CHARACTERS if pictured else 1) and odd <= len(text) * 0.3
 
 
 def _characters(textpage: Any, height: float) -> Iterator[Character]:

@@ -33,6 +33,12 @@ def test_a_clause_is_found_on_its_page_and_its_lines_are_one_paragraph(tmp_path:
     assert thing.blocks[-1].headings[-1] == "4.4 赔偿"
 
 
+def test_a_title_page_of_a_few_words_is_text_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_module, "ocr_installed", lambda: False)
+    path = pdf(tmp_path / "a.pdf", lambda c: lines(c, ["外借规定"], size=20), lambda c: lines(c, BODY))
+    assert document(path).title == "外借规定"
+
+
 def test_running_heads_and_page_numbers_are_no_text(tmp_path: Path) -> None:
     def page(number: int, text: str) -> object:
         def draw(canvas: Canvas) -> None:
