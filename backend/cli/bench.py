@@ -27,6 +27,7 @@ from backend.search.bench import BenchReport, measure, questions, size_of
 from backend.search.bench_http import OverHttp, ask_over_http, family
 from backend.search.freshness import Place, build_made_up, freshness
 from backend.search.synthetic import Phrases
+from indexer.build import SCHEMA
 from indexer.snapshot import SnapshotStore
 
 _STARTING = 120.0
@@ -138,8 +139,11 @@ def _make(services: Services, place: Place, phrases: Phrases, records: int) -> t
     there = len(services.catalogue.ids())
     if there > records:
         raise InputError(f"{services.settings.data_dir} holds {there:,} records, not {records:,}; name another folder")
-    built = services.settings.index_dir.exists() and services.snapshots.current().manifest.items == records
-    return None if built else build_made_up(place, phrases, records)
+    if services.settings.index_dir.exists():
+        manifest = services.snapshots.current().manifest
+        if manifest.items == records and manifest.fingerprints.schema == SCHEMA:
+            return None
+    return build_made_up(place, phrases, records)
 
 
 def _over_http(settings: Settings, phrases: Phrases, searches: int, workers: int, clients: int) -> OverHttp:
