@@ -28,6 +28,7 @@ from backend.search.engine import SearchEngine
 from backend.search.values import SearchRequest
 from indexer.catalogue import Catalogue
 from indexer.ingest import IngestOptions, ingest
+from indexer.normalise import title_key
 from indexer.records import IndexItem, StoredItem
 from indexer.run_log import Run, RunLog
 
@@ -44,10 +45,16 @@ class EngineItems:
         return item_ref(found) if found else None
 
     def match(self, citation: str, audiences: frozenset[str]) -> Sequence[ItemRef]:
-        """Records that a citation may mean: those that share a known-item key or the title with it, best first."""
-        page = self._engine().search(SearchRequest(q=citation, size=3), audiences)
-        found = [self._engine().item(hit.id, audiences) for hit in page.hits if "完全" in hit.why or "题名" in hit.why]
+        """Records that a citation may mean: those that it names, or whose whole title stands in it, best first."""
+        page = self._engine().search(SearchRequest(q=citation, size=5), audiences)
+        named = [hit for hit in page.hits if "完全" in hit.why or "题名" in hit.why or _stands_in(hit.title, citation)]
+        found = [self._engine().item(hit.id, audiences) for hit in named]
         return [item_ref(item) for item in found if item]
+
+
+def _stands_in(title: str, citation: str) -> bool:
+    key = title_key(title)
+    return bool(key) and key in title_key(citation)
 
 
 def item_ref(item: StoredItem) -> ItemRef:
