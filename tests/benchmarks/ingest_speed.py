@@ -39,8 +39,8 @@ def synthesise(source: Path, target: Path, count: int) -> None:
 
 def _numbered(tag: bytes, body: bytes, number: int) -> bytes:
     """A field with the record's number in it: another title, another ISBN."""
-    if tag in (b"245", b"200"):
-        return b"%s (%d)" % (body, number)
+    if tag in (b"245", b"200") or (tag == b"880" and b"\x1f6245" in body):
+        return body.replace(b"\x1fa", b"\x1fa%d " % number, 1)
     if tag == b"020" and b"\x1fa" in body:
         return b"  \x1fa" + _isbn(number)
     return body
