@@ -47,14 +47,15 @@ class EngineItems:
     def match(self, citation: str, audiences: frozenset[str]) -> Sequence[ItemRef]:
         """Records that a citation may mean: those that it names, or whose whole title stands in it, best first."""
         page = self._engine().search(SearchRequest(q=citation, size=5), audiences)
-        named = [hit for hit in page.hits if "完全" in hit.why or "题名" in hit.why or _stands_in(hit.title, citation)]
+        said = title_key(citation)
+        named = [hit for hit in page.hits if "完全" in hit.why or "题名" in hit.why or _stands_in(hit.title, said)]
         found = [self._engine().item(hit.id, audiences) for hit in named]
         return [item_ref(item) for item in found if item]
 
 
-def _stands_in(title: str, citation: str) -> bool:
+def _stands_in(title: str, said: str) -> bool:
     key = title_key(title)
-    return bool(key) and key in title_key(citation)
+    return bool(key) and key in said
 
 
 def item_ref(item: StoredItem) -> ItemRef:

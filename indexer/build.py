@@ -86,13 +86,6 @@ def compact(
     return build(catalogue, store, embedder, full=True, progress=progress)
 
 
-def compact_when_needed(
-    catalogue: Source, store: SnapshotStore, embedder: PassageEmbedder, *, progress: Progress | None = None
-) -> BuildReport | None:
-    """Compact; None when there is nothing to do, or another process is at it."""
-    return compact(catalogue, store, embedder, progress=progress) if compaction_due(store) else None
-
-
 def compaction_due(store: SnapshotStore) -> str:
     """Why the serving snapshot should be compacted now; empty when it need not, or another process is at it."""
     try:
@@ -111,6 +104,20 @@ def needs_compaction(manifest: Manifest) -> str:
     if dead > _FEW and dead > MAX_DEAD * total:
         return f"{dead} of {total} items are dead"
     return ""
+
+
+def fingerprints(embedder: PassageEmbedder, tokeniser: Tokeniser) -> Fingerprints:
+    """What an index built now would be built with."""
+    return Fingerprints(
+        model=embedder.fingerprint, tokeniser=tokeniser.fingerprint, schema=SCHEMA, dimension=embedder.dimension
+    )
+
+
+def outdated(manifest: Manifest, embedder: PassageEmbedder, tokeniser: Tokeniser) -> str:
+    """Why an index cannot be continued: what it was built with differs. Empty when it can."""
+    wanted, had = fingerprints(embedder, tokeniser), manifest.fingerprints
+    differing = [name for name in ("model", "tokeniser", "schema") if getattr(wanted, name) != getattr(had, name)]
+    return f"{' and '.join(differing)} changed" if differing else ""
 
 
 @dataclass(slots=True)
@@ -168,7 +175,7 @@ class _Build:
         assembly = Assembly(path, base, embeddings=self.embeddings, tokeniser=self.tokeniser, counts=self.counts)
         assembly.apply(self.catalogue.changes(after), self.progress)
         self.progress.start("writing")
-        return assembly.finish(head, self._fingerprints())
+        return assembly.finish(head, fingerprints(self.embedder, self.tokeniser))
 
     def _whole(self, fill: Callable[[Path], Stored], *, base: Stored | None = None) -> Stored:
         """A snapshot written whole or not at all.
@@ -202,14 +209,6 @@ class _Build:
             seconds=time.perf_counter() - started,
         )
 
-    def _fingerprints(self) -> Fingerprints:
-        return Fingerprints(
-            model=self.embedder.fingerprint,
-            tokeniser=self.tokeniser.fingerprint,
-            schema=SCHEMA,
-            dimension=self.embedder.dimension,
-        )
-
     def _former(self) -> tuple[Stored | None, str]:
         """The last good snapshot, and why it cannot be continued (empty when it can)."""
         try:
@@ -218,6 +217,4 @@ class _Build:
             return None, "there was no index"
         except SnapshotDamaged as error:
             return None, f"the former index is damaged: {error}"
-        wanted, had = self._fingerprints(), former.manifest.fingerprints
-        differing = [name for name in ("model", "tokeniser", "schema") if getattr(wanted, name) != getattr(had, name)]
-        return former, f"{' and '.join(differing)} changed" if differing else ""
+        return former, outdated(former.manifest, self.embedder, self.tokeniser)

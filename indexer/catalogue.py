@@ -376,16 +376,15 @@ class CatalogueBatch:
         )
         return {row[0]: (row[1], row[2]) for row in self._connection.execute(query)}
 
-    def seen(self, collection: str, member: str, source_ids: Sequence[str], run_id: int) -> None:
-        """These entries occurred again, unchanged."""
-        if source_ids:
-            self._connection.execute(
-                update(entries)
-                .where(
-                    entries.c.collection == collection, entries.c.member == member, entries.c.source_id.in_(source_ids)
-                )
-                .values(run_id=run_id)
-            )
+    def seen(self, collection: str, member: str, source_ids: Sequence[str], run_id: int) -> int:
+        """These entries occurred again, or are still in the source though they were not read; how many there are."""
+        if not source_ids:
+            return 0
+        here = (entries.c.collection == collection) & (entries.c.member == member)
+        found = self._connection.execute(
+            update(entries).where(here, entries.c.source_id.in_(source_ids)).values(run_id=run_id)
+        )
+        return int(found.rowcount)
 
     def put(self, batch: Sequence[Entry], run_id: int, *, known: Mapping[str, tuple[str, str]]) -> None:
         """Store new and changed entries."""

@@ -278,9 +278,12 @@ class _Run:
         """What was not read again, or could not be read now but is still there, is not gone."""
         same = [storable(one.source_id) for _, one in batch if isinstance(one, Unchanged)]
         still = [storable(one.source_id) for _, one in batch if isinstance(one, Skipped) and one.source_id]
-        kept = self._state.keep_seen(into.name, self._options.member, same, self._run_id)
+        if not (same or still):
+            return
+        with self._catalogue.begin() as stored:
+            kept = stored.seen(into.name, self._options.member, same, self._run_id)
+            stored.seen(into.name, self._options.member, still, self._run_id)
         self._tally.stored(BatchCounts(unchanged=kept))
-        self._state.keep_seen(into.name, self._options.member, still, self._run_id)
 
     def _store_things(
         self,

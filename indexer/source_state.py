@@ -102,17 +102,6 @@ class SourceState:
             if rows:
                 connection.execute(insert(files), rows)
 
-    def keep_seen(self, collection: str, member: str, source_ids: Sequence[str], run_id: int) -> int:
-        """These entries are still in the source, though they were not read again; returns how many there are."""
-        if not source_ids:
-            return 0
-        here = (entries.c.collection == collection) & (entries.c.member == member)
-        with self._engine.begin() as connection:
-            found = connection.execute(
-                update(entries).where(here, entries.c.source_id.in_(source_ids)).values(run_id=run_id)
-            )
-            return int(found.rowcount)
-
     def already_seen(self, collection: str, member: str, source_ids: Sequence[str], run_id: int) -> set[str]:
         """Those of the ids that this run has met before."""
         query = select(entries.c.source_id).where(

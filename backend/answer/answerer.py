@@ -277,11 +277,12 @@ class Answerer:
         """Records that fit; None when a fact is asked (馆长是谁) that no record states."""
         found = [unit.hit.item for unit in evidence.units if unit.hit.item.kind == "catalogue"]
         items = list({item.id: item for item in found}.values())
-        items = [one for one in items if named_creator(one, folded(question.text))] or items[:LISTED]
+        asked = folded(question.text)
+        items = [one for one in items if named_creator(one, asked)] or items[:LISTED]
         said = extractive.facts(items[0], question.text, sources, question.language)
         if said:
             items = items[:1]
-        elif wanted(folded(question.text)) not in ("other", "yes_no"):
+        elif wanted(asked) not in ("other", "yes_no"):
             return None
         said = said or extractive.listing(items, sources, question.language)
         return Reply(sentences=tuple(said), actions=requests(items, question.language), confidence=evidence.confidence)

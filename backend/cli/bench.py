@@ -27,8 +27,9 @@ from backend.search.bench import BenchReport, measure, questions, size_of
 from backend.search.bench_http import OverHttp, ask_over_http, family
 from backend.search.freshness import Place, build_made_up, freshness
 from backend.search.synthetic import Phrases
-from indexer.build import SCHEMA
+from indexer.build import outdated
 from indexer.snapshot import SnapshotStore
+from indexer.tokens import Tokeniser
 
 _STARTING = 120.0
 _PHRASES = 20_000
@@ -141,7 +142,7 @@ def _make(services: Services, place: Place, phrases: Phrases, records: int) -> t
         raise InputError(f"{services.settings.data_dir} holds {there:,} records, not {records:,}; name another folder")
     if services.settings.index_dir.exists():
         manifest = services.snapshots.current().manifest
-        if manifest.items == records and manifest.fingerprints.schema == SCHEMA:
+        if manifest.items == records and not outdated(manifest, services.embedder, Tokeniser()):
             return None
     return build_made_up(place, phrases, records)
 

@@ -239,13 +239,6 @@ def matching(query: str) -> ColumnElement[bool]:
     )
 
 
-def state_counts(session: Session, member: str | None) -> dict[str, int]:
-    query = select(RequestRow.state, func.count()).group_by(RequestRow.state)
-    if member is not None:
-        query = query.where(concerned(member))
-    return {str(state): count for state, count in session.execute(query)}
-
-
 def of_visitor(session: Session, visitor_id: str, *, limit: int) -> list[RequestRow]:
     query = select(RequestRow).where(RequestRow.visitor_id == visitor_id)
     return list(session.scalars(query.order_by(RequestRow.created_at.desc(), RequestRow.number).limit(limit)))

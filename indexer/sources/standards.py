@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.normalise import standard_number, standard_numbers_in
+from indexer.normalise import standard_numbers_in
 from indexer.records import Identifier
 from indexer.sources.dates import DAY, day_in
 from indexer.sources.outline import mark_of
@@ -275,9 +275,3 @@ def _listed_with_end(first: str, numbers: list[tuple[int, int, str]], place: int
         place = end
     named = re.match(_SEPARATORS, first[place:])
     return found, place + (named.end() if named else 0)
-
-
-def number_in_title(title: str) -> str:
-    """The standard's number at the head of a title; empty when there is none."""
-    words = title.split()
-    return next((value for n in (3, 2, 1) if (value := standard_number(" ".join(words[:n])))), "")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import indexer
-from indexer.build import build, compact_when_needed, needs_compaction
+from indexer.build import BuildReport, build, compact, compaction_due, needs_compaction
 from indexer.snapshot import SnapshotStore, WriterBusy
 from tests.indexer.factories import catalogue, jsonl, load
 from tests.search.library import FakeCatalogue, HashingEmbedder, item
@@ -119,6 +119,13 @@ def test_status_tells_what_serves(tmp_path: Path) -> None:
     assert (status["snapshot"], status["items"], status["refused"]) == (report.snapshot, 1, {})
     assert store.verify() == report.snapshot
     assert needs_compaction(store.current().manifest) == ""
+
+
+def compact_when_needed(
+    catalogue: FakeCatalogue, store: SnapshotStore, embedder: HashingEmbedder
+) -> BuildReport | None:
+    """What the worker does, in one process."""
+    return compact(catalogue, store, embedder) if compaction_due(store) else None
 
 
 def test_compaction_happens_when_needed_and_once_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
