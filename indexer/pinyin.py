@@ -48,7 +48,8 @@ def initials(found: list[str]) -> str:
 
 @cache
 def _known() -> frozenset[str]:
-    found = {to_normal(reading) for readings in PINYIN_DICT.values() for reading in readings.split(",")}
+    readings = {reading for character in PINYIN_DICT.values() for reading in character.split(",")}
+    found = {to_normal(reading) for reading in readings}
     # without the vowelless interjections (m, ng, hng), which would cut "hung" in two
     return frozenset(one for one in found if re.fullmatch(r"[a-z]*[aeiouv][a-z]*", one) and len(one) <= _LONGEST)
 
