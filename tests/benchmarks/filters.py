@@ -1,8 +1,9 @@
 """Does a filter lose hits? Filtered searches against an index of the allowed items alone, at every selectivity.
 
-Texts are recombined from the titles of a catalogue and given a collection by lot, so that the collections hold a half
-down to a thousandth of everything. Both engines together, and each alone, must find under the filter what they find
-where nothing else is. Run: ``python -m tests.benchmarks.filters FILE.mrc [--items 50000]``
+Every item of a labelled set is given a collection by lot, so that the collections hold a half down to a thousandth of
+everything. Under the filter of a collection, both engines together and each alone must find of its relevant items as
+many as where nothing else is in the index. Run ``python -m tests.benchmarks.retrieval_sets FOLDER``, then
+``python -m tests.benchmarks.filters FOLDER``.
 """
 
 from __future__ import annotations
@@ -12,103 +13,155 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from backend.search import fuse
+from backend.search import candidates
 from backend.search.engine import SearchEngine
 from backend.search.query import parse
 from backend.search.values import Filters, SearchRequest
+from indexer.assembly import PassageEmbedder
 from indexer.build import build
-from indexer.lexical import WordQuery
+from indexer.embedding import PACKAGED, load_embedder
+from indexer.passages import split_passages
 from indexer.records import IndexItem
 from indexer.snapshot import SnapshotStore
 from indexer.view import IndexView, Narrow
-from tests.benchmarks.known_items import PUBLIC, stored
-from tests.indexer.factories import catalogue, load
-from tests.search.library import FakeCatalogue, HashingEmbedder, item
+from tests.benchmarks.known_items import PUBLIC
+from tests.search.library import FakeCatalogue, item
 
 SHARES = {"half": 0.5, "tenth": 0.1, "hundredth": 0.01, "thousandth": 0.001}
 DEPTH = 10
-Search = Callable[[str, tuple[str, ...]], list[str]]
+Asked = Mapping[str, frozenset[str]]
+"""Question → ids of the items that answer it."""
+Recall = dict[str, dict[str, dict[str, float]]]
+"""Engine → share → recall@10 ``filtered`` and ``alone``, and how many questions were asked."""
 
 
-def recombined(titles: Sequence[str], count: int, seed: int) -> list[IndexItem]:
-    """Items whose texts join three titles, each in a collection drawn by :data:`SHARES` (else ``rest``)."""
+class Embedder(PassageEmbedder):
+    """A model for both sides."""
+
+    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+class Remembering(Embedder):
+    """Embeds each text once: the smaller indexes hold texts of the whole one."""
+
+    def __init__(self, model: Embedder) -> None:
+        self._model = model
+        self._passages: dict[str, NDArray[np.float32]] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        return self._model.fingerprint
+
+    @property
+    def dimension(self) -> int:
+        return self._model.dimension
+
+    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._model.embed_queries(texts)
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        new = [text for text in dict.fromkeys(texts) if text not in self._passages]
+        if new:
+            self._passages |= zip(new, self._model.embed_passages(new), strict=True)
+        return np.array([self._passages[text] for text in texts], dtype=np.float32)
+
+
+def by_lot(items: Iterable[IndexItem], seed: int) -> list[IndexItem]:
+    """The items, each in a collection drawn by :data:`SHARES` (else ``rest``)."""
     chance = random.Random(seed)
-    made = []
-    for number in range(count):
-        text = "。".join(chance.sample(titles, 3))
-        names = [*SHARES, "rest"]
-        weights = [*SHARES.values(), 1 - sum(SHARES.values())]
-        collection = chance.choices(names, weights)[0]
-        made.append(item(f"i{number:06}", text[:40], text, kind="document", collection=collection))
-    return made
+    names, weights = [*SHARES, "rest"], [*SHARES.values(), 1 - sum(SHARES.values())]
+    drawn = [(one, chance.choices(names, weights)[0]) for one in items]
+    return [replace(one, item=replace(one.item, collection=name)) for one, name in drawn]
 
 
 class _Indexed:
     """An index over items, searched by both engines together and by each alone."""
 
-    def __init__(self, folder: Path, items: Sequence[IndexItem]) -> None:
-        self._embedder = HashingEmbedder(64)
+    def __init__(self, folder: Path, items: Sequence[IndexItem], embedder: Embedder) -> None:
+        self._embedder = embedder
         snapshots, books = SnapshotStore(folder), FakeCatalogue(items)
-        self._view = IndexView(build_and_open(books, snapshots, self._embedder))
-        self._engine = SearchEngine(snapshots, books, self._embedder)
+        build(books, snapshots, embedder)
+        self._view = IndexView(snapshots.current())
+        self._engine = SearchEngine(snapshots, books, embedder)
 
-    def together(self, question: str, collections: tuple[str, ...]) -> list[str]:
+    def found(self, question: str, collections: tuple[str, ...]) -> dict[str, list[str]]:
+        """Ids of the first hits of each engine."""
+        narrow = Narrow(audiences=PUBLIC, collections=collections)
         request = SearchRequest(q=question, filters=Filters(collections=collections), size=DEPTH)
-        return [hit.id for hit in self._engine.search(request, PUBLIC).hits]
-
-    def words(self, question: str, collections: tuple[str, ...]) -> list[str]:
-        tokens = self._engine.tokeniser.folded_tokens(parse(question).folded)
-        query = WordQuery(weights=fuse.token_weights(tokens, tokens))
-        narrow = self._view.lexical_filter(Narrow(audiences=PUBLIC, collections=collections))
-        return self._view.ids(self._view.lexical.items(query, narrow, limit=DEPTH).keys)
-
-    def meaning(self, question: str, collections: tuple[str, ...]) -> list[str]:
-        vector = np.asarray(self._embedder.embed_queries([question])[0])
-        near = self._view.near(vector, Narrow(audiences=PUBLIC, collections=collections), limit=DEPTH)
-        return self._view.ids(near.numbers)
+        words = candidates.word_query(self._view.lexical, self._engine.tokeniser, parse(question))[0]
+        near = self._view.near(self._embedder.embed_queries([question])[0], narrow, limit=DEPTH * 10)
+        by_words = self._view.lexical.items(words, self._view.lexical_filter(narrow), limit=DEPTH)
+        return {
+            "together": [hit.id for hit in self._engine.search(request, PUBLIC).hits],
+            "words": self._view.ids(by_words.keys),
+            "meaning": list(dict.fromkeys(self._view.ids(near.numbers)))[:DEPTH],
+        }
 
 
-def build_and_open(books: FakeCatalogue, snapshots: SnapshotStore, embedder: HashingEmbedder):  # type: ignore[no-untyped-def]
-    """Build the index; its newest snapshot."""
-    build(books, snapshots, embedder)
-    return snapshots.current()
-
-
-def lost(items: Sequence[IndexItem], questions: Sequence[str], folder: Path) -> dict[str, dict[str, float]]:
-    """Recall@10 under a filter of what an index of only the allowed items finds, by engine and share."""
-    whole = _Indexed(folder / "whole", items)
-    found: dict[str, dict[str, float]] = {"words": {}, "meaning": {}, "together": {}}
+def recall(items: Sequence[IndexItem], asked: Asked, folder: Path, embedder: Embedder) -> Recall:
+    """Recall@10 of the relevant items in each collection, over the questions that have any there."""
+    whole = _Indexed(folder / "whole", items, embedder)
+    found: Recall = {engine: {} for engine in ("together", "words", "meaning")}
     for name in SHARES:
-        alone = _Indexed(folder / name, [one for one in items if one.item.collection == name])
-        for engine, recalls in found.items():
-            pairs = [(getattr(whole, engine)(q, (name,)), getattr(alone, engine)(q, ())) for q in questions]
-            shares = [_recall(got, wanted) for got, wanted in pairs if wanted]
-            recalls[name] = round(sum(shares) / len(shares), 4) if shares else 1.0
+        allowed = [one for one in items if one.item.collection == name]
+        here = frozenset(one.item.id for one in allowed)
+        questions = {question: wanted & here for question, wanted in asked.items() if wanted & here}
+        if not questions:
+            continue
+        alone = _Indexed(folder / name, allowed, embedder)
+        pairs = [(whole.found(one, (name,)), alone.found(one, ()), wanted) for one, wanted in questions.items()]
+        for engine, of_engine in found.items():
+            of_engine[name] = {
+                "filtered": _mean(_share(filtered[engine], wanted) for filtered, _, wanted in pairs),
+                "alone": _mean(_share(only[engine], wanted) for _, only, wanted in pairs),
+                "questions": len(pairs),
+            }
     return found
 
 
-def _recall(got: Sequence[str], wanted: Sequence[str]) -> float:
-    return len(set(got) & set(wanted)) / len(wanted)
+def _share(got: Sequence[str], wanted: frozenset[str]) -> float:
+    return len(wanted & set(got)) / min(DEPTH, len(wanted))
+
+
+def _mean(shares: Iterable[float]) -> float:
+    listed = list(shares)
+    return round(sum(listed) / len(listed), 4)
+
+
+def labelled(folder: Path, questions: int, seed: int) -> tuple[list[IndexItem], Asked]:
+    """The passages of all sets in ``folder`` as items, and questions drawn from all sets."""
+    items, asked = [], {}
+    for path in sorted(folder.glob("*.passages.jsonl")):
+        for line in _lines(path):
+            whole = item(line["id"], line["title"] or line["text"][:30], line["text"] or line["title"], kind="document")
+            parts = split_passages(whole.item.id, whole.item.text, context=line["title"])
+            items.append(replace(whole, passages=parts))
+    for path in sorted(folder.glob("*.questions.jsonl")):
+        asked |= {line["question"]: frozenset(line["passage_ids"]) for line in _lines(path)}
+    drawn = random.Random(seed).sample(sorted(asked), min(questions, len(asked)))
+    return items, {question: asked[question] for question in drawn}
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--items", type=int, default=50_000)
-    parser.add_argument("--questions", type=int, default=100)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--questions", type=int, default=4_000)
     chosen = parser.parse_args()
+    items, asked = labelled(chosen.folder, chosen.questions, seed=2)
     with tempfile.TemporaryDirectory() as folder:
-        books = catalogue(Path(folder))
-        load(books, chosen.file)
-        titles = [one.title for one in stored(books)]
-        items = recombined(titles, chosen.items, seed=1)
-        questions = random.Random(2).sample(titles, chosen.questions)
-        json.dump(lost(items, questions, Path(folder)), sys.stdout, indent=1)
+        model = Remembering(load_embedder(PACKAGED, Path(folder) / "models"))
+        json.dump(recall(by_lot(items, seed=1), asked, Path(folder), model), sys.stdout, indent=1)
 
 
 if __name__ == "__main__":
