@@ -26,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    case,
     delete,
     func,
     insert,
@@ -46,6 +47,8 @@ from indexer.records import (
 )
 
 metadata = MetaData()
+_SHORT_TEXT = 20_000
+"""Characters up to which an excerpt's text is read whole: longer ones are cut by the database, one by one."""
 
 collections = Table(
     "cat_collections",
@@ -204,11 +207,30 @@ class Catalogue:
     def get(self, ids: Sequence[str]) -> dict[str, StoredItem]:
         """The items of these ids that are not withdrawn."""
         found: dict[str, StoredItem] = {}
+        columns = [items.c[name] for name in (*_PLAIN, "payload")]
         for start in range(0, len(ids), 500):
-            query = select(items).where(items.c.id.in_(ids[start : start + 500]), items.c.withdrawn.is_(False))
+            query = select(*columns).where(items.c.id.in_(ids[start : start + 500]), items.c.withdrawn.is_(False))
             with self._reading.connect() as connection:
                 for row in connection.execute(query).mappings():
                     found[str(row["id"])] = _stored(row)
+        return found
+
+    def excerpts(self, around: Mapping[str, int], *, size: int) -> dict[str, tuple[str, str]]:
+        """Title and up to ``size`` characters of the text around a place, by id of the items that are not withdrawn."""
+        length = func.length(items.c.text)
+        short = case((length <= _SHORT_TEXT, items.c.text), else_=None)
+        query = select(items.c.id, items.c.title, length, short).where(
+            items.c.id.in_(list(around)), items.c.withdrawn.is_(False)
+        )
+        found: dict[str, tuple[str, str]] = {}
+        with self._reading.connect() as connection:
+            for item_id, title, total, text in connection.execute(query).all():
+                start = max(0, min(around[item_id] - size // 2, total - size))
+                if text is None:
+                    part = select(func.substr(items.c.text, start + 1, size)).where(items.c.id == item_id)
+                    found[item_id] = title, connection.execute(part).scalar() or ""
+                else:
+                    found[item_id] = title, text[start : start + size]
         return found
 
     def item(self, item_id: str) -> StoredItem | None:
@@ -552,6 +574,7 @@ def _encode_passages(passages: Sequence[Passage]) -> str:
     return json.dumps(listed, ensure_ascii=False)
 
 
+_PLAIN = ("id", "source_id", "collection", "audience", "kind", "title", "text", "revision", "work_id")
 _LISTED = ("creators", "subjects", "series", "title_variants", "romanised")
 
 
@@ -579,8 +602,7 @@ def _stored(row: Mapping[Any, Any]) -> StoredItem:
         Holding(member=m, call_number=c, location=p, barcode=b, status=s, copies=n, loanable=lo, copyable=co)
         for m, c, p, b, s, n, lo, co in body["holdings"]
     )
-    columns = ("id", "source_id", "collection", "audience", "kind", "title", "text", "revision", "work_id")
-    return StoredItem(**{name: row[name] for name in columns}, **body)
+    return StoredItem(**{name: row[name] for name in _PLAIN}, **body)
 
 
 def _passages(item_id: str, listed: str, text: str) -> tuple[Passage, ...]:

@@ -8,9 +8,11 @@ filter takes part in the query instead of thinning its result.
 from __future__ import annotations
 
 import contextlib
+import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,12 @@ _COMMON = 0.02
 """Share of the documents from which a token is too common to be counted one by one."""
 _APART = 2
 _SINGLE_TERMS = 8
+_SINGLE_NUMBERS = 1_000
+_PRUNED = 0.05
+"""Share of the best possible score that may go uncounted to spare the longest postings."""
+_LONG = 1_000
+"""Documents from which a posting is long."""
+_FREQUENCIES_KEPT = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,27 +221,28 @@ class LexicalReader:
             index.config_reader("manual")
             index.reload()
         self._searchers = {name: index.searcher() for name, index in self._indexes.items()}
+        self._spread = lru_cache(maxsize=_FREQUENCIES_KEPT)(self._count_documents)
 
     def items(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> Found:
         """Items by words, best first."""
         return self._found("items", self._ranked("items", words, narrow), "number", limit)
 
-    def matching(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> set[int]:
-        """Numbers of up to ``limit`` items that hold enough of the question, unranked."""
-        return {int(key) for key in self._found("items", self._matching("items", words, narrow), "number", limit).keys}
-
     def passages(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> Found:
         """Passages by words; keys are ``number << 20 | ordinal``."""
         return self._found("passages", self._ranked("passages", words, narrow), "key", limit)
 
-    def known(self, tiers: Mapping[str, float], narrow: LexicalFilter, *, limit: int) -> Found:
-        """Items that carry one of the known-item keys; the score is the tier of their highest key."""
+    def known(
+        self, tiers: Mapping[str, float], narrow: LexicalFilter, *, limit: int, also: Sequence[str] = ()
+    ) -> Found:
+        """Items that carry one of the known-item keys, and one of ``also``; the score is the tier of their highest."""
         if not tiers:
             return Found(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), 0)
         schema = self._schemas["items"]
         each = [Query.const_score_query(Query.term_query(schema, "known", key), tier) for key, tier in tiers.items()]
-        query = Query.boolean_query([(Occur.Must, Query.disjunction_max_query(each)), *self._must("items", narrow)])
-        return self._found("items", query, "number", limit)
+        must = [(Occur.Must, Query.disjunction_max_query(each)), *self._must("items", narrow)]
+        if also:
+            must.append((Occur.Must, Query.const_score_query(_any_of(schema, "known", also), 0.0)))
+        return self._found("items", Query.boolean_query(must), "number", limit)
 
     def titles_like(self, key: str, narrow: LexicalFilter, *, limit: int) -> list[int]:
         """Items with a title key that differs in one character, exchanged ones counting once."""
@@ -248,14 +257,9 @@ class LexicalReader:
         only = Query.boolean_query(must) if must else None
         return [term for term, _ in self._searchers["items"].terms_with_prefix("known", prefix, only, limit)]
 
-    def facets(self, words: WordQuery, narrow: LexicalFilter) -> dict[str, dict[str, int]]:
-        """Counts by value of every filter field (and ``year``) over all items that match."""
-        return self._counts(self._matching("items", words, narrow))
-
-    def facets_of(self, numbers: Sequence[int]) -> dict[str, dict[str, int]]:
-        """The same counts over the given items."""
-        schema = self._schemas["items"]
-        return self._counts(Query.term_set_query(schema, "number", list(numbers)))
+    def facets(self, words: WordQuery, narrow: LexicalFilter, *, also: Sequence[int] = ()) -> dict[str, dict[str, int]]:
+        """Counts by value of every filter field (and ``year``) over all items that match, and those of ``also``."""
+        return self._counts(self._matching("items", words, narrow, also))
 
     def number_of(self, item_id: str) -> int | None:
         """The number of a live item."""
@@ -264,7 +268,13 @@ class LexicalReader:
 
     def document_frequency(self, token: str) -> int:
         """Items whose bag holds ``token``."""
-        return int(self._searchers["items"].doc_freq("bag", token))
+        return self._spread("items", "bag", token)[0]
+
+    def _count_documents(self, index: str, name: str, token: str) -> tuple[int, float]:
+        """How many documents hold a token, and BM25's inverse document frequency of it."""
+        searcher = self._searchers[index]
+        held = int(searcher.doc_freq(name, token))
+        return held, math.log(1 + max(searcher.num_docs - held, 0.5) / (held + 0.5))
 
     @property
     def count(self) -> int:
@@ -283,32 +293,51 @@ class LexicalReader:
         scoring = self._scoring(index, words)
         if not words.at_least:
             return Query.boolean_query([*self._must(index, narrow), (Occur.Must, Query.boolean_query(scoring))])
-        return Query.boolean_query([*self._must(index, narrow), self._enough(index, words), *scoring])
+        enough = Query.const_score_query(self._enough(index, words), 0.0)
+        return Query.boolean_query([*self._must(index, narrow), (Occur.Must, enough), *scoring])
 
-    def _matching(self, index: str, words: WordQuery, narrow: LexicalFilter) -> Query:
-        return Query.boolean_query([*self._must(index, narrow), self._enough(index, words)])
+    def _matching(self, index: str, words: WordQuery, narrow: LexicalFilter, also: Sequence[int]) -> Query:
+        found = [self._enough(index, words)]
+        if also:
+            found.append(_numbered(self._schemas[index], also))
+        either = Query.boolean_query([(Occur.Should, way) for way in found])
+        return Query.boolean_query([*self._must(index, narrow), (Occur.Must, either)])
 
     def _scoring(self, index: str, words: WordQuery) -> list[tuple[Occur, Query]]:
+        """Each token in each field.
+
+        Of a union the engine walks every posting, and those of the commonest tokens, which tell least, are most of the
+        walk. So the long ones go that together could add :data:`_PRUNED` of the best score at most.
+        """
         schema = self._schemas[index]
-        weights = [
-            (name, boost, token, weight)
+        terms = [
+            (name, token, boost * weight)
             for name, boost in words.boosts.items()
             for token, weight in words.weights.items()
         ]
-        weights += [("pinyin", 1.0, pair, 1.0) for pair in words.pinyin if index == "items"]
+        terms += [("pinyin", pair, 1.0) for pair in words.pinyin if index == "items"]
+        spread = [self._spread(index, name, token) for name, token, _ in terms]
+        worth = [weight * rarity for (_, _, weight), (_, rarity) in zip(terms, spread, strict=True)]
+        spare = _PRUNED * sum(worth)
+        pruned = set()
+        long = [place for place, (held, _) in enumerate(spread) if held > _LONG]
+        for place in sorted(long, key=lambda place: worth[place] / spread[place][0]):
+            if worth[place] <= spare:
+                spare -= worth[place]
+                pruned.add(place)
         return [
-            (Occur.Should, Query.boost_query(Query.term_query(schema, name, token, "freq"), boost * weight))
-            for name, boost, token, weight in weights
+            (Occur.Should, Query.boost_query(Query.term_query(schema, name, token, "freq"), weight))
+            for place, (name, token, weight) in enumerate(terms)
+            if place not in pruned
         ]
 
-    def _enough(self, index: str, words: WordQuery) -> tuple[Occur, Query]:
+    def _enough(self, index: str, words: WordQuery) -> Query:
         """Enough of the question is in the item: by characters, or all of it by pinyin."""
         schema = self._schemas[index]
         ways = [self._holding(index, words.required, words.at_least)]
         if words.pinyin and index == "items":
             ways.append(_all([Query.term_query(schema, "pinyin", pair, "basic") for pair in words.pinyin]))
-        either = Query.boolean_query([(Occur.Should, way) for way in ways])
-        return Occur.Must, Query.const_score_query(either, 0.0)
+        return ways[0] if len(ways) == 1 else Query.boolean_query([(Occur.Should, way) for way in ways])
 
     def _holding(self, index: str, tokens: Sequence[str], count: int) -> Query:
         """Documents whose bag holds ``count`` of the tokens.
@@ -316,12 +345,11 @@ class LexicalReader:
         The engine walks "so many of these" posting by posting, four times as slowly as "any" or "all" of them. So the
         two commonest tokens stand apart: some of the rare ones, and none, either or both of the common ones.
         """
-        searcher = self._searchers[index]
         terms = {token: Query.term_query(self._schemas[index], "bag", token, "basic") for token in tokens}
         wanted = max(1, min(count, len(terms)))
-        frequency = {token: searcher.doc_freq("bag", token) for token in terms}
+        frequency = {token: self._spread(index, "bag", token)[0] for token in terms}
         most = sorted(terms, key=lambda token: -frequency[token])[:_APART]
-        common = [terms[token] for token in most if frequency[token] > _COMMON * searcher.num_docs]
+        common = [terms[token] for token in most if frequency[token] > _COMMON * self._searchers[index].num_docs]
         rare = [query for token, query in terms.items() if token not in most[: len(common)]]
         ways = [
             _all([_at_least(rare, wanted - apart), _at_least(common, apart)])
@@ -346,7 +374,7 @@ class LexicalReader:
                 )
             )
         if narrow.numbers is not None:
-            wanted.append(Query.term_set_query(schema, "number", [int(number) for number in narrow.numbers]))
+            wanted.append(_numbered(schema, narrow.numbers))
         return [(Occur.Must, Query.const_score_query(query, 0.0)) for query in wanted]
 
     def _found(self, index: str, query: Query, field: str, limit: int) -> Found:
@@ -379,6 +407,15 @@ def _any_of(schema: tantivy.Schema, name: str, values: Sequence[str]) -> Query:
         return Query.term_set_query(schema, name, list(values))
     terms = [Query.term_query(schema, name, value, "basic") for value in values]
     return terms[0] if len(terms) == 1 else Query.boolean_query([(Occur.Should, term) for term in terms])
+
+
+def _numbered(schema: tantivy.Schema, numbers: Sequence[int]) -> Query:
+    """Items of these numbers, as single terms for the same reason."""
+    distinct = sorted({int(number) for number in numbers})
+    if len(distinct) > _SINGLE_NUMBERS:
+        return Query.term_set_query(schema, "number", distinct)
+    terms = [Query.term_query(schema, "number", number, "basic") for number in distinct]
+    return Query.boolean_query([(Occur.Should, term) for term in terms])
 
 
 def _word(key: object) -> str:

@@ -168,6 +168,16 @@ class IndexView:
                 result[at] = (int(segment.columns.passage_from[row]), int(segment.columns.passage_to[row]))
         return result
 
+    def years(self, numbers: NDArray[np.int64]) -> list[int]:
+        """Items' years; 0 for what has none or is not here."""
+        result = [0] * len(numbers)
+        for segment in self._segments:
+            places = segment.columns.index_of(numbers)
+            for at in np.flatnonzero(places >= 0):
+                year = int(segment.columns.year[places[at]])
+                result[at] = 0 if year == NO_YEAR else year
+        return result
+
     def ids(self, numbers: NDArray[np.int64]) -> list[str]:
         """Item ids; empty strings for numbers that are not live here."""
         result = [""] * len(numbers)

@@ -222,7 +222,7 @@ def _stages(
     only = view.lexical_filter(narrow)
     for question in asked:
         parsed = watch.time("parse", lambda q=question: query.parse(q))  # type: ignore[misc]
-        words = candidates.word_query(engine.tokeniser, parsed)[0]
+        words = candidates.word_query(view.lexical, engine.tokeniser, parsed)[0]
         vector = watch.time("embed", lambda p=parsed: embedder.embed_queries([p.text])[0])  # type: ignore[misc]
         found = watch.time("lexical", lambda w=words: view.lexical.items(w, only, limit=candidates.POOL))  # type: ignore[misc]
         watch.time("facets", lambda w=words: view.lexical.facets(w, only))  # type: ignore[misc]

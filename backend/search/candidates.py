@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,8 @@ from numpy.typing import NDArray
 from backend.search import fuse, second_look
 from backend.search.fuse import NEAR_ENOUGH, Candidate
 from backend.search.query import KnownItem, ParsedQuery
-from indexer.lexical import Found, LexicalFilter, WordQuery
+from indexer.lexical import Found, LexicalFilter, LexicalReader, WordQuery
 from indexer.normalise import fold
-from indexer.records import StoredItem
 from indexer.tokens import Tokeniser
 from indexer.view import IndexView, Narrow
 
@@ -29,45 +29,43 @@ BOOSTS = {"bag": 1.0, "title": 0.3, "variant": 0.3, "creator": 0.3, "subject": 0
 """Weight of each lexical field beside the bag of all words."""
 _KNOWN = 100
 _SHELF = 300
-_PROLIFIC = 5_000
-"""Items of one title, or by one author, that are compared."""
 
 Counts = dict[str, dict[str, int]]
 
 
+class Excerpts(Protocol):
+    """Title and up to ``size`` characters of the text around a place, by id of the items that are there."""
+
+    def __call__(self, around: Mapping[str, int], *, size: int) -> Mapping[str, tuple[str, str]]: ...
+
+
 @dataclass(slots=True)
 class Candidates:
-    """Everything found for one question. ``ranked`` is cut at the depth asked; ``total`` is not."""
+    """Everything found for one question. ``ranked`` is cut at the depth asked; ``total`` is not.
+
+    ``by_words``: how many items hold enough of the question's words; ``named``: it names some.
+    """
 
     ranked: list[Candidate]
-    total: int
     highlight_words: tuple[str, ...]
     highlight_tokens: tuple[str, ...]
     by_words: int
     named: bool
-    _view: IndexView
-    _counted: Future[Counts] | None
     _ordinals: dict[int, int]
-    _extra: list[int]
+    _counted: Future[Counts] | None
 
     def ordinal_of(self, number: int) -> int:
         """The best passage of an item by meaning."""
         return self._ordinals.get(int(number), 0)
 
-    def why(self, candidate: Candidate) -> str:
-        """Why it is shown, in words for readers."""
-        by_words = self._counted is not None and candidate.number not in self._extra
-        return fuse.explain(candidate, by_words=by_words, by_meaning=candidate.z >= NEAR_ENOUGH)
-
     def counts(self) -> Counts:
         """Exact counts by facet value over everything found."""
-        counts: Counts = self._counted.result() if self._counted else {}
-        if self._extra:
-            for name, values in self._view.lexical.facets_of(self._extra).items():
-                for value, count in values.items():
-                    of_name = counts.setdefault(name, {})
-                    of_name[value] = of_name.get(value, 0) + count
-        return counts
+        return self._counted.result() if self._counted else {}
+
+    @property
+    def total(self) -> int:
+        """Items found. Each is of one kind."""
+        return sum(self.counts()["kind"].values()) if self._counted else len(self.ranked)
 
 
 @dataclass(slots=True)
@@ -86,13 +84,9 @@ class _Words:
         only = self.view.lexical_filter(self.narrow, numbers=numbers)
         return _by_number(self.view.lexical.items(replace(self.query, at_least=0), only, limit=len(numbers)))
 
-    def matching(self, numbers: Sequence[int]) -> set[int]:
-        """Those of the given items that words find."""
-        only = self.view.lexical_filter(self.narrow, numbers=numbers)
-        return self.view.lexical.matching(self.query, only, limit=len(numbers))
-
-    def counts(self) -> Counts:
-        return self.view.lexical.facets(self.query, self.view.lexical_filter(self.narrow))
+    def counts(self, also: Sequence[int]) -> Counts:
+        """Facets over what words find, and the given items besides."""
+        return self.view.lexical.facets(self.query, self.view.lexical_filter(self.narrow), also=also)
 
 
 def find(
@@ -104,31 +98,29 @@ def find(
     pool: Executor,
     *,
     depth: int,
-    read: Callable[[Sequence[str]], Mapping[str, StoredItem]],
+    read: Excerpts,
 ) -> Candidates:
     """Candidates of both engines for ``parsed``, those it names first, then by fused score and a second look.
 
-    Words are looked up and counted in ``pool`` while the question is embedded here: neither needs the other. ``read``
-    gives the stored items whose texts are looked at.
+    Words are looked up in ``pool`` while the question is embedded here: neither needs the other. Everything found is
+    counted there while it is ranked here. ``read`` gives what of the stored items is looked at.
     """
-    wanted, content = word_query(tokeniser, parsed)
+    wanted, content = word_query(view.lexical, tokeniser, parsed)
     words = _Words(view, narrow, wanted)
     searched = pool.submit(words.top, max(POOL, depth))
-    counted = pool.submit(words.counts)
     vector = embed()
     mean, deviation = view.z.scale(vector)
     near = view.near(vector, narrow, limit=NEAREST)
     named = named_items(view, parsed, view.lexical_filter(narrow))
-    found = searched.result()
-    bm25 = _by_number(found)
     # Of what was typed in pinyin the model understands little.
     close = _close(near.numbers, (near.cosines - mean) / deviation, anyway=0 if parsed.pinyin else NEAREST_ANYWAY)
-    more = sorted((close | set(named)) - set(bm25))
-    if more:
+    others = sorted(close | set(named))
+    counted = pool.submit(words.counts, others)
+    found = searched.result()
+    bm25 = _by_number(found)
+    by_words = frozenset(bm25)
+    if more := [number for number in others if number not in bm25]:
         bm25.update(dict.fromkeys(more, 0.0) | words.scores(more))
-    # When the whole list of words is here, nothing else of it can be among the others.
-    matching = words.matching(more) if more and found.count > len(found.keys) else set()
-    extra = sorted(set(more) - matching)
     numbers = np.fromiter(bm25, dtype=np.int64, count=len(bm25))
     ordinals, cosines = view.best_passages(vector, numbers)
     candidates = [
@@ -138,6 +130,7 @@ def find(
             z=(float(cosine) - mean) / deviation,
             tier=named[int(number)].tier if int(number) in named else 0,
             why=named[int(number)].why if int(number) in named else "",
+            by_words=int(number) in by_words,
         )
         for number, cosine in zip(numbers, cosines, strict=True)
     ]
@@ -146,21 +139,18 @@ def find(
         tokeniser.whole_words(parsed.content), content, view.lexical.document_frequency, view.lexical.count
     )
     if parsed.pinyin:
-        ranked = _spoken_first(candidates, set(found.keys.tolist()))
+        ranked = _spoken_first(candidates)
     else:
         by_year = {number for number, name in named.items() if name.newest_first}
         ranked = _looked_at(view, question, fuse.rank(candidates), best, read, by_year=by_year)
     return Candidates(
         ranked=ranked,
-        total=found.count + len(extra),
         highlight_words=question.tokens[: question.words],
         highlight_tokens=tuple(dict.fromkeys(content)),
         by_words=found.count,
         named=bool(named),
-        _view=view,
-        _counted=counted,
         _ordinals=best,
-        _extra=extra,
+        _counted=counted,
     )
 
 
@@ -176,9 +166,9 @@ def _close(numbers: NDArray[np.int64], scores: NDArray[np.float32], *, anyway: i
     }
 
 
-def _spoken_first(candidates: Sequence[Candidate], by_words: Set[int]) -> list[Candidate]:
+def _spoken_first(candidates: Sequence[Candidate]) -> list[Candidate]:
     """What was typed in pinyin stands in no text, and the model understands little of it: words go before meaning."""
-    return fuse.rank([replace(one, worth=0.0) if one.number in by_words else one for one in candidates])
+    return fuse.rank([replace(one, worth=0.0) if one.by_words else one for one in candidates])
 
 
 def _looked_at(
@@ -186,7 +176,7 @@ def _looked_at(
     question: second_look.Asked,
     ranked: Sequence[Candidate],
     ordinals: Mapping[int, int],
-    read: Callable[[Sequence[str]], Mapping[str, StoredItem]],
+    read: Excerpts,
     *,
     by_year: Set[int],
 ) -> list[Candidate]:
@@ -195,22 +185,23 @@ def _looked_at(
     numbers = np.array([candidate.number for candidate in first], dtype=np.int64)
     ids = view.ids(numbers)
     spans = view.spans(numbers, np.array([ordinals.get(candidate.number, 0) for candidate in first], dtype=np.int64))
-    items = read([item_id for item_id in ids if item_id])
+    middles = {item_id: sum(span) // 2 for item_id, span in zip(ids, spans, strict=True) if item_id}
+    excerpts = read(middles, size=second_look.TEXT)
+    years = view.years(numbers) if by_year else [0] * len(first)
     looked = []
-    for candidate, item_id, span in zip(first, ids, spans, strict=True):
-        item = items.get(item_id)
-        title, text = (fold(item.title), fold(second_look.around(item.text, span))) if item else ("", "")
-        newest = (item.year or 0) if item and candidate.number in by_year else 0
-        seen = second_look.look(question, title, text)
-        looked.append(replace(candidate, worth=seen.worth(candidate.z), covered=seen.coverage > 0, newest=newest))
+    for candidate, item_id, year in zip(first, ids, years, strict=True):
+        title, text = excerpts.get(item_id, ("", ""))
+        seen = second_look.look(question, fold(title), fold(text))
+        newest = year if candidate.number in by_year else 0
+        looked.append(replace(candidate, worth=seen.worth(candidate.z), coverage=seen.coverage, newest=newest))
     return fuse.rank([*looked, *ranked[second_look.LOOK_AT :]])
 
 
-def word_query(tokeniser: Tokeniser, parsed: ParsedQuery) -> tuple[WordQuery, list[str]]:
+def word_query(lexical: LexicalReader, tokeniser: Tokeniser, parsed: ParsedQuery) -> tuple[WordQuery, list[str]]:
     """What is looked for by words, and the tokens of the question without its phrases."""
     whole = tokeniser.folded_tokens(parsed.folded)
     content = tokeniser.folded_tokens(parsed.content)
-    required, at_least = fuse.required(content)
+    required, at_least = fuse.required(content, lexical.document_frequency, lexical.count)
     weights = fuse.token_weights(whole, content)
     wanted = WordQuery(weights=weights, boosts=BOOSTS, required=required, at_least=at_least, pinyin=parsed.pinyin)
     return wanted, content
@@ -228,15 +219,12 @@ def nearest(view: IndexView, vector: NDArray[np.float32], narrow: Narrow, *, dep
             ranked.append(Candidate(number=int(number), bm25=0.0, z=(float(cosine) - mean) / deviation, why="内容相近"))
     return Candidates(
         ranked=ranked,
-        total=len(ranked),
         highlight_words=(),
         highlight_tokens=(),
         by_words=0,
         named=False,
-        _view=view,
-        _counted=None,
         _ordinals=ordinals,
-        _extra=list(ordinals),
+        _counted=None,
     )
 
 
@@ -256,19 +244,11 @@ def named_items(view: IndexView, parsed: ParsedQuery, narrow: LexicalFilter) -> 
     found = view.lexical.known(tiers, narrow, limit=_KNOWN)
     named = {int(number): meaning[round(float(tier))] for number, tier in zip(found.keys, found.scores, strict=True)}
     for item in parsed.known:
-        for number in _carrying_both(view, item, narrow) if item.also else ():
+        either = dict.fromkeys(item.keys, 1.0) if item.also else {}
+        for number in view.lexical.known(either, narrow, also=item.also, limit=_KNOWN).keys.tolist():
             if number not in named or named[number].tier < item.tier:
                 named[number] = item
     return named
-
-
-def _carrying_both(view: IndexView, item: KnownItem, narrow: LexicalFilter) -> Set[int]:
-    """Items that carry one of the keys of ``item`` and one of those it must carry, too."""
-    either, also = (
-        {int(number) for number in view.lexical.known(dict.fromkeys(keys, 1.0), narrow, limit=_PROLIFIC).keys}
-        for keys in (item.keys, item.also)
-    )
-    return either & also
 
 
 def _by_number(found: Found) -> dict[int, float]:

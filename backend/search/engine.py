@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Protocol
@@ -44,6 +44,8 @@ class Items(Protocol):
     """What search needs of the catalogue."""
 
     def get(self, ids: Sequence[str]) -> dict[str, StoredItem]: ...
+
+    def excerpts(self, around: Mapping[str, int], *, size: int) -> dict[str, tuple[str, str]]: ...
 
     def item(self, item_id: str) -> StoredItem | None: ...
 
@@ -202,7 +204,7 @@ class SearchEngine:
             narrow,
             self._pool,
             depth=depth,
-            read=self._catalogue.get,
+            read=self._catalogue.excerpts,
         )
 
     def _hits(

@@ -6,7 +6,7 @@ development sets this one held up best on sets it never saw; reciprocal rank fus
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,12 @@ from indexer.lexical import bag_weights
 Z_WEIGHT = 15.0
 NEAR_ENOUGH = 2.0
 """z-score from which a passage found only by meaning is a hit at all."""
+MOST = 0.5
+"""Share of the question's words that says as much as being found by them."""
+COMMON = 0.05
+"""Share of the items from which a token tells nothing about what is looked for,"""
+MANY = 1_000
+"""if they are as many as this."""
 Side = Literal["words", "meaning", "both"]
 WHOLE, CONTENT = 0.3, 0.7
 """Share of BM25 taken with the whole question, and with the question phrases removed."""
@@ -25,7 +31,8 @@ class Candidate:
     """An item that either engine proposes. ``tier`` > 0: the question names it, which decides before any score.
 
     ``worth``: what a second look at its text added (:mod:`backend.search.second_look`); None when it was not read.
-    ``newest``: its year, where those named alike are shown newest first. ``covered``: words of the question are in it.
+    ``newest``: its year, where those named alike are shown newest first. ``by_words``: it is among the best that hold
+    enough of the question's words; ``coverage``: the share of them that was seen in it.
     """
 
     number: int
@@ -35,7 +42,8 @@ class Candidate:
     why: str = ""
     worth: float | None = None
     newest: int = 0
-    covered: bool = False
+    by_words: bool = False
+    coverage: float = 0.0
 
     @property
     def fused(self) -> float:
@@ -59,27 +67,34 @@ def token_weights(whole: Sequence[str], content: Sequence[str]) -> dict[str, flo
     return weights
 
 
-def required(content: Sequence[str]) -> tuple[list[str], int]:
-    """Of which tokens how many an item must hold to count as found by words.
+def required(content: Sequence[str], frequency: Callable[[str], int], total: int) -> tuple[list[str], int]:
+    """Of which tokens how many an item must hold to count as found by words: of one or two one, of more three in ten.
 
-    Single characters prove little in a long question, so pairs and words are counted where there are any; of up to two
-    all must occur, of more a third (at least two).
+    ``frequency``: items that hold a token, of ``total``. Single characters prove little, so pairs and words are counted
+    where there are any; nor do tokens that :data:`COMMON` of a large index holds, where there are rarer ones.
     """
     distinct = list(dict.fromkeys(token for token in content if len(token) > 1)) or list(dict.fromkeys(content))
-    if len(distinct) <= 2:
-        return distinct, min(1, len(distinct))
-    return distinct, max(2, round(len(distinct) * 0.3))
+    held = {token: frequency(token) for token in distinct}
+    rarest = min((count for count in held.values() if count), default=0)
+    most = max(COMMON * total, MANY, 2 * rarest)
+    telling = [token for token in distinct if held[token] <= most]
+    if len(telling) <= 2:
+        return telling, min(1, len(telling))
+    return telling, max(2, round(len(telling) * 0.3))
 
 
-def explain(candidate: Candidate, *, by_words: bool, by_meaning: bool) -> str:
+def explain(candidate: Candidate) -> str:
     """Why an item is shown, in words for readers."""
     if candidate.why:
         return candidate.why
-    if by_words and by_meaning:
-        return "词语匹配，语义相近"
-    if candidate.covered and not by_words:
-        return "部分词语匹配，语义相近" if by_meaning else "部分词语匹配"
-    return "词语匹配" if by_words else "语义相近"
+    reasons = []
+    if candidate.by_words or candidate.coverage >= MOST:
+        reasons.append("词语匹配")
+    elif candidate.coverage > 0:
+        reasons.append("部分词语匹配")
+    if candidate.z >= NEAR_ENOUGH or not reasons:
+        reasons.append("语义相近")
+    return "，".join(reasons)
 
 
 def coverage(weights: Mapping[str, float], present: Sequence[str]) -> float:

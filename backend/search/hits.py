@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from backend.search import fuse
 from backend.search.candidates import Candidates
 from backend.search.fuse import Candidate
 from backend.search.snippets import snippet
@@ -77,7 +78,7 @@ def hit(found: Candidates, entries: Sequence[Shown], *, own_member: str | None) 
         highlights=spans,
         holdings=holding_views(item.holdings, own_member=own_member),
         score=round(best.candidate.score, 4),
-        why=found.why(best.candidate),
+        why=fuse.explain(best.candidate),
         url=item.url,
         work_id=item.work_id,
         editions=tuple(edition(entry.item) for entry in others),

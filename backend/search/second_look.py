@@ -108,13 +108,3 @@ def look(question: Asked, title: str, text: str) -> Look:
     """How much of the question a candidate's folded title and text hold; nothing is near across their border."""
     near = max(nearness(question, title), nearness(question, text))
     return Look(coverage(question, f"{title}\n{text}"), near)
-
-
-def around(text: str, span: tuple[int, int], *, size: int = TEXT) -> str:
-    """At most ``size`` characters of ``text`` around ``span``.
-
-    >>> around("abcdefgh", (6, 7), size=4)
-    'efgh'
-    """
-    start = max(0, min(sum(span) // 2 - size // 2, len(text) - size))
-    return text[start : start + size]

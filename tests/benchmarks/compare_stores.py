@@ -128,7 +128,7 @@ def _searches(
         return [item_id for item_id in dict.fromkeys(view.ids(numbers)) if item_id]
 
     def by_words(question: str) -> list[str]:
-        wanted = replace(word_query(engine.tokeniser, parse(question))[0], at_least=0)
+        wanted = replace(word_query(view.lexical, engine.tokeniser, parse(question))[0], at_least=0)
         return view.ids(view.lexical.items(wanted, only, limit=50).keys)
 
     sources = {item_id: item.source_id for item_id, item in catalogue.get(catalogue.ids()).items()}

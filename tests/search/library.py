@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -102,6 +102,12 @@ class FakeCatalogue:
 
     def get(self, ids: Sequence[str]) -> dict[str, StoredItem]:
         return {item_id: entry.item for item_id in ids if (entry := self._entry(item_id))}
+
+    def excerpts(self, around: Mapping[str, int], *, size: int) -> dict[str, tuple[str, str]]:
+        starts = {item_id: max(0, place - size // 2) for item_id, place in around.items()}
+        return {
+            key: (one.title, one.text[starts[key] : starts[key] + size]) for key, one in self.get([*around]).items()
+        }
 
     def item(self, item_id: str) -> StoredItem | None:
         entry = self._entry(item_id)
