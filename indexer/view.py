@@ -131,9 +131,10 @@ class IndexView:
                 starts = np.cumsum(counts) - counts
                 rows = np.repeat(first - starts, counts) + np.arange(int(counts.sum()))
                 scores = segment.vectors.cosines(query, rows)
-                for at, start, count in zip(here, starts, counts, strict=True):
-                    best = int(np.argmax(scores[start : start + count])) if count > 1 else 0
-                    ordinals[at], cosines[at] = best, scores[start + best]
+                cosines[here] = np.maximum.reduceat(scores, starts)
+                best = np.flatnonzero(scores == np.repeat(cosines[here], counts))[::-1]
+                item = np.repeat(np.arange(len(here)), counts)[best]
+                ordinals[here[item]] = best - starts[item]  # of equal ones the first, which is written last
         return ordinals, cosines
 
     def vector_of(self, item_id: str) -> Vectors | None:

@@ -51,12 +51,7 @@ class Candidates:
     highlight_tokens: tuple[str, ...]
     by_words: int
     named: bool
-    _ordinals: dict[int, int]
     _counted: Future[Counts] | None
-
-    def ordinal_of(self, number: int) -> int:
-        """The best passage of an item by meaning."""
-        return self._ordinals.get(int(number), 0)
 
     def counts(self) -> Counts:
         """Exact counts by facet value over everything found."""
@@ -123,18 +118,11 @@ def find(
         bm25.update(dict.fromkeys(more, 0.0) | words.scores(more))
     numbers = np.fromiter(bm25, dtype=np.int64, count=len(bm25))
     ordinals, cosines = view.best_passages(vector, numbers)
+    names = {number: (name.tier, name.why) for number, name in named.items()}
     candidates = [
-        Candidate(
-            number=int(number),
-            bm25=bm25[int(number)],
-            z=(float(cosine) - mean) / deviation,
-            tier=named[int(number)].tier if int(number) in named else 0,
-            why=named[int(number)].why if int(number) in named else "",
-            by_words=int(number) in by_words,
-        )
-        for number, cosine in zip(numbers, cosines, strict=True)
+        Candidate(number, bm25[number], z, ordinal, *names.get(number, (0, "")), by_words=number in by_words)
+        for number, ordinal, z in zip(bm25, ordinals.tolist(), ((cosines - mean) / deviation).tolist(), strict=True)
     ]
-    best = {int(n): int(o) for n, o in zip(numbers, ordinals, strict=True)}
     question = second_look.asked(
         tokeniser.whole_words(parsed.content), content, view.lexical.document_frequency, view.lexical.count
     )
@@ -142,14 +130,13 @@ def find(
         ranked = _spoken_first(candidates)
     else:
         by_year = {number for number, name in named.items() if name.newest_first}
-        ranked = _looked_at(view, question, fuse.rank(candidates), best, read, by_year=by_year)
+        ranked = _looked_at(view, question, fuse.rank(candidates), read, by_year=by_year)
     return Candidates(
         ranked=ranked,
         highlight_words=question.tokens[: question.words],
         highlight_tokens=tuple(dict.fromkeys(content)),
         by_words=found.count,
         named=bool(named),
-        _ordinals=best,
         _counted=counted,
     )
 
@@ -168,14 +155,13 @@ def _close(numbers: NDArray[np.int64], scores: NDArray[np.float32], *, anyway: i
 
 def _spoken_first(candidates: Sequence[Candidate]) -> list[Candidate]:
     """What was typed in pinyin stands in no text, and the model understands little of it: words go before meaning."""
-    return fuse.rank([replace(one, worth=0.0) if one.by_words else one for one in candidates])
+    return fuse.rank([one._replace(worth=0.0) if one.by_words else one for one in candidates])
 
 
 def _looked_at(
     view: IndexView,
     question: second_look.Asked,
     ranked: Sequence[Candidate],
-    ordinals: Mapping[int, int],
     read: Excerpts,
     *,
     by_year: Set[int],
@@ -184,7 +170,7 @@ def _looked_at(
     first = ranked[: second_look.LOOK_AT]
     numbers = np.array([candidate.number for candidate in first], dtype=np.int64)
     ids = view.ids(numbers)
-    spans = view.spans(numbers, np.array([ordinals.get(candidate.number, 0) for candidate in first], dtype=np.int64))
+    spans = view.spans(numbers, np.array([candidate.ordinal for candidate in first], dtype=np.int64))
     middles = {item_id: sum(span) // 2 for item_id, span in zip(ids, spans, strict=True) if item_id}
     excerpts = read(middles, size=second_look.TEXT)
     years = view.years(numbers) if by_year else [0] * len(first)
@@ -193,7 +179,7 @@ def _looked_at(
         title, text = excerpts.get(item_id, ("", ""))
         seen = second_look.look(question, fold(title), fold(text))
         newest = year if candidate.number in by_year else 0
-        looked.append(replace(candidate, worth=seen.worth(candidate.z), coverage=seen.coverage, newest=newest))
+        looked.append(candidate._replace(worth=seen.worth(candidate.z), coverage=seen.coverage, newest=newest))
     return fuse.rank([*looked, *ranked[second_look.LOOK_AT :]])
 
 
@@ -211,19 +197,17 @@ def nearest(view: IndexView, vector: NDArray[np.float32], narrow: Narrow, *, dep
     """Candidates by meaning alone."""
     mean, deviation = view.z.scale(vector)
     near = view.near(vector, narrow, limit=depth)
-    ordinals: dict[int, int] = {}
-    ranked = []
-    for number, ordinal, cosine in zip(near.numbers, near.ordinals, near.cosines, strict=True):
-        if int(number) not in ordinals:
-            ordinals[int(number)] = int(ordinal)
-            ranked.append(Candidate(number=int(number), bm25=0.0, z=(float(cosine) - mean) / deviation, why="内容相近"))
+    best: dict[int, Candidate] = {}
+    for number, ordinal, cosine in zip(
+        near.numbers.tolist(), near.ordinals.tolist(), near.cosines.tolist(), strict=True
+    ):
+        best.setdefault(number, Candidate(number, 0.0, (cosine - mean) / deviation, ordinal, why="内容相近"))
     return Candidates(
-        ranked=ranked,
+        ranked=list(best.values()),
         highlight_words=(),
         highlight_tokens=(),
         by_words=0,
         named=False,
-        _ordinals=ordinals,
         _counted=None,
     )
 

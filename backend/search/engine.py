@@ -179,7 +179,7 @@ class SearchEngine:
         if item is None or vector is None:
             return ()
         found = nearest(view, vector, Narrow(audiences=audiences), depth=limit * 4 + 10)
-        entries = hits.shown(view, self._catalogue, found, found.ranked, audiences)
+        entries = hits.shown(view, self._catalogue, found.ranked, audiences)
         others = [
             entry
             for entry in entries
@@ -219,11 +219,11 @@ class SearchEngine:
         if first >= MAX_DEPTH:
             return ()
         if request.grouped:
-            entries = hits.shown(view, self._catalogue, found, found.ranked[:MAX_DEPTH], audiences)
+            entries = hits.shown(view, self._catalogue, found.ranked[:MAX_DEPTH], audiences)
             groups = hits.grouped(entries)[first : first + request.size]
         else:
             page = found.ranked[first : first + request.size]
-            groups = [[entry] for entry in hits.shown(view, self._catalogue, found, page, audiences)]
+            groups = [[entry] for entry in hits.shown(view, self._catalogue, page, audiences)]
         return tuple(hits.hit(found, group, own_member=own_member) for group in groups)
 
 

@@ -7,8 +7,7 @@ development sets this one held up best on sets it never saw; reciprocal rank fus
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from indexer.lexical import bag_weights
 
@@ -26,18 +25,19 @@ WHOLE, CONTENT = 0.3, 0.7
 """Share of BM25 taken with the whole question, and with the question phrases removed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An item that either engine proposes. ``tier`` > 0: the question names it, which decides before any score.
 
-    ``worth``: what a second look at its text added (:mod:`backend.search.second_look`); None when it was not read.
-    ``newest``: its year, where those named alike are shown newest first. ``by_words``: it is among the best that hold
-    enough of the question's words; ``coverage``: the share of them that was seen in it.
+    ``ordinal``: its best passage by meaning. ``worth``: what a second look at its text added
+    (:mod:`backend.search.second_look`); None when it was not read. ``newest``: its year, where those named alike are
+    shown newest first. ``by_words``: it is among the best that hold enough of the question's words; ``coverage``: the
+    share of them that was seen in it.
     """
 
     number: int
     bm25: float
     z: float
+    ordinal: int = 0
     tier: int = 0
     why: str = ""
     worth: float | None = None

@@ -32,9 +32,7 @@ class Shown:
     span: tuple[int, int]
 
 
-def shown(
-    view: IndexView, catalogue: Items, found: Candidates, ranked: Sequence[Candidate], audiences: frozenset[str]
-) -> list[Shown]:
+def shown(view: IndexView, catalogue: Items, ranked: Sequence[Candidate], audiences: frozenset[str]) -> list[Shown]:
     """The stored items of ``ranked``.
 
     The catalogue may be ahead of the snapshot: what it has hidden or dropped meanwhile is not shown.
@@ -42,7 +40,7 @@ def shown(
     numbers = np.array([candidate.number for candidate in ranked], dtype=np.int64)
     ids = view.ids(numbers)
     items = catalogue.get([item_id for item_id in ids if item_id])
-    spans = view.spans(numbers, np.array([found.ordinal_of(candidate.number) for candidate in ranked], dtype=np.int64))
+    spans = view.spans(numbers, np.array([candidate.ordinal for candidate in ranked], dtype=np.int64))
     return [
         Shown(candidate=candidate, item=items[item_id], span=span)
         for candidate, item_id, span in zip(ranked, ids, spans, strict=True)
