@@ -244,10 +244,10 @@ class LexicalReader:
             must.append((Occur.Must, Query.const_score_query(_any_of(schema, "known", also), 0.0)))
         return self._found("items", Query.boolean_query(must), "number", limit)
 
-    def titles_like(self, key: str, narrow: LexicalFilter, *, limit: int) -> list[int]:
-        """Items with a title key that differs in one character, exchanged ones counting once."""
+    def known_like(self, key: str, narrow: LexicalFilter, *, limit: int) -> list[int]:
+        """Items with a known-item key that differs in one character, exchanged ones counting once."""
         schema = self._schemas["items"]
-        near = Query.fuzzy_term_query(schema, "known", f"title:{key}", 1)
+        near = Query.fuzzy_term_query(schema, "known", key, 1)
         query = Query.boolean_query([(Occur.Must, near), *self._must("items", narrow)])
         return [int(number) for number in self._found("items", query, "number", limit).keys]
 

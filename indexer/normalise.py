@@ -112,6 +112,18 @@ def isbn13(text: str) -> str | None:
     return raw if re.fullmatch(r"97[89]\d{10}", raw) and _with_check(raw[:12]) == raw else None
 
 
+def misprinted_isbn(text: str) -> str | None:
+    """Thirteen digits near the ISBN that was meant; None when ``text`` is a right one, or none at all.
+
+    >>> misprinted_isbn("978-7-5643-1129-3"), misprinted_isbn("7-5037-1744-5"), misprinted_isbn("9787564311292")
+    ('9787564311293', '9787503717444', None)
+    """
+    raw = _compact(text)
+    if isbn13(raw) or not re.fullmatch(r"97[89]\d{10}|\d{9}[\dX]", raw):
+        return None
+    return raw if len(raw) == 13 else _with_check("978" + raw[:9])
+
+
 def _with_check(digits: str) -> str:
     total = sum(int(digit) * (1, 3)[place % 2] for place, digit in enumerate(digits))
     return digits + str(-total % 10)

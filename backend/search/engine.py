@@ -18,7 +18,7 @@ from backend.search.candidates import Candidates, find, nearest
 from backend.search.facets import facets_of
 from backend.search.passages import find_passages
 from backend.search.query import ParsedQuery
-from backend.search.suggest import suggestions
+from backend.search.suggest import misspelt, suggestions
 from backend.search.values import (
     MAX_DEPTH,
     Edition,
@@ -91,7 +91,6 @@ class SearchEngine:
         narrow = narrowed(request.filters, audiences)
         found = self._find(view, parsed, narrow, depth=min(request.page * request.size, MAX_DEPTH))
         shown = self._hits(view, found, request, audiences, own_member)
-        few = found.by_words < FEW and not found.named
         return SearchPage(
             total=found.total,
             took_ms=round((time.perf_counter() - started) * 1000, 2),
@@ -100,7 +99,7 @@ class SearchEngine:
             page=request.page,
             size=request.size,
             truncated=parsed.truncated,
-            suggestions=suggestions(view, self._catalogue, parsed, narrow) if few else (),
+            suggestions=self._suggestions(view, parsed, narrow, found),
             snapshot=view.name,
         )
 
@@ -206,6 +205,12 @@ class SearchEngine:
             depth=depth,
             read=self._catalogue.excerpts,
         )
+
+    def _suggestions(self, view: IndexView, parsed: ParsedQuery, narrow: Narrow, found: Candidates) -> tuple[str, ...]:
+        few = found.by_words < FEW
+        if found.named or not (few or misspelt(view, parsed, found.highlight_tokens)):
+            return ()
+        return suggestions(view, self._catalogue, parsed, narrow, spelling=few)
 
     def _hits(
         self,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from backend.search.values import MAX_QUERY
 from indexer.keys import squeeze, standard_base, title_key
 from indexer.lexical import clean
-from indexer.normalise import call_number_key, fold, isbn13, issn, standard_numbers_in
+from indexer.normalise import call_number_key, fold, isbn13, issn, misprinted_isbn, standard_numbers_in
 from indexer.pinyin import pairs, typed, wade_giles
 
 _QUOTED = re.compile(r"[《〈「『“\"]([^《》〈〉「」『』“”\"]{1,200})[》〉」』”\"]")
@@ -53,13 +53,14 @@ class KnownItem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedQuery:
     """``text`` as read (bounded, without control characters), its folded form, the folded form without question
-    phrases, and the known items it may name, strongest first."""
+    phrases, and the known items it may name, strongest first. ``misprinted``: ISBNs in it with a wrong digit."""
 
     text: str
     folded: str
     content: str
     known: tuple[KnownItem, ...] = ()
     pinyin: tuple[str, ...] = ()
+    misprinted: tuple[str, ...] = ()
     truncated: bool = False
 
     @property
@@ -77,6 +78,7 @@ def parse(question: str) -> ParsedQuery:
         content=without_question_phrases(folded),
         known=tuple(_known_items(bounded)),
         pinyin=tuple(pairs(_syllables(bounded))),
+        misprinted=tuple(_misprinted(unicodedata.normalize("NFKC", bounded))),
         truncated=len(question) > MAX_QUERY,
     )
 
@@ -114,6 +116,11 @@ def _identifiers(plain: str) -> list[KnownItem]:
         base = squeeze(standard_base(standard))
         found.append(KnownItem(keys=(f"stdbase:{base}",), tier=95, why="标准号匹配（其他年份版本）", newest_first=True))
     return found
+
+
+def _misprinted(plain: str) -> list[str]:
+    found = (misprinted_isbn(match.group()) for match in _ISBN.finditer(plain))
+    return [isbn for isbn in found if isbn][:MAX_PARTS]
 
 
 def _titles(text: str) -> list[KnownItem]:

@@ -1,4 +1,4 @@
-"""Other wordings that would find something: titles that sound the same, or differ in one character."""
+"""Other wordings that would find something: titles that sound the same, or differ in one character or ISBN digit."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from indexer.view import IndexView, Narrow
 MAX_SUGGESTIONS = 3
 _LOOK_AT = 20
 _LONGEST = 30
+_SHORT = 8
+_PAIR = 2
 
 
 class Items(Protocol):
@@ -25,16 +27,33 @@ class Items(Protocol):
     def get(self, ids: Sequence[str]) -> dict[str, StoredItem]: ...
 
 
-def suggestions(view: IndexView, catalogue: Items, parsed: ParsedQuery, narrow: Narrow) -> tuple[str, ...]:
-    """Titles that the caller may see and probably meant; none when the question is no title-like thing."""
+def misspelt(view: IndexView, parsed: ParsedQuery, tokens: Sequence[str]) -> bool:
+    """Do neighbours in a query as short as a title stand together nowhere? ``tokens``: what is looked for."""
+    if not 2 <= len(title_key(parsed.content)) <= _SHORT:
+        return False
+    pairs = (token for token in tokens if len(token) == _PAIR and not token.isascii())
+    return any(not view.lexical.document_frequency(pair) for pair in pairs)
+
+
+def suggestions(
+    view: IndexView, catalogue: Items, parsed: ParsedQuery, narrow: Narrow, *, spelling: bool
+) -> tuple[str, ...]:
+    """Titles that the caller may see and probably meant; none when the question is no title or number.
+
+    ``spelling``: also those that differ in one character and sound otherwise.
+    """
     wanted = title_key(parsed.content)
-    if not 2 <= len(wanted) <= _LONGEST:
-        return ()
     only = view.lexical_filter(narrow)
-    sound = "".join(syllables(fold(parsed.content)))
-    alike = {f"py:{sound}": 1.0} if sound else {}
-    found = view.lexical.known(alike, only, limit=_LOOK_AT).keys.tolist()
-    numbers = [*found, *view.lexical.titles_like(wanted, only, limit=_LOOK_AT)]
+    numbers: list[int] = []
+    if 2 <= len(wanted) <= _LONGEST:
+        sound = "".join(syllables(fold(parsed.content)))
+        alike = {f"py:{sound}": 1.0} if sound else {}
+        numbers += view.lexical.known(alike, only, limit=_LOOK_AT).keys.tolist()
+        if spelling:
+            numbers += view.lexical.known_like(f"title:{wanted}", only, limit=_LOOK_AT)
+    for isbn in parsed.misprinted:
+        numbers += view.lexical.known({f"isbn:{isbn}": 1.0}, only, limit=_LOOK_AT).keys.tolist()
+        numbers += view.lexical.known_like(f"isbn:{isbn}", only, limit=_LOOK_AT)
     ids = list(dict.fromkeys(item_id for item_id in view.ids(np.array(numbers, dtype=np.int64)) if item_id))
     items = catalogue.get(ids)
     titles = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from backend.core.errors import InputError, NotReady
@@ -224,6 +226,26 @@ def test_similar_items_are_other_visible_works(engine: SearchEngine) -> None:
 )
 def test_misspelt_titles_are_suggested(engine: SearchEngine, q: str, suggestion: str) -> None:
     assert suggestion in engine.search(SearchRequest(q=q), PUBLIC).suggestions
+
+
+def test_titles_of_the_same_sound_are_suggested_where_words_are_found(tmp_path: Path) -> None:
+    many = [item(f"m{number}", f"红楼人物之{number}", f"红楼人物之{number}。") for number in range(5)]
+    books = FakeCatalogue([item("a", "红楼梦", "红楼梦。"), *many])
+    snapshots = SnapshotStore(tmp_path)
+    build(books, snapshots, HashingEmbedder(64))
+    engine = SearchEngine(snapshots, books, HashingEmbedder(64))
+    page = engine.search(SearchRequest(q="红楼萌"), PUBLIC)
+    assert page.total >= 5
+    assert page.suggestions == ("红楼梦",)
+
+
+@pytest.mark.parametrize("q", ["9787506365436", "978-7-5063-6543-6", "7506365437"])
+def test_the_book_is_suggested_for_an_isbn_with_a_wrong_digit(tmp_path: Path, q: str) -> None:
+    books = FakeCatalogue([item("a", "活着", "活着。", isbn="9787506365437"), item("b", "家", "家。")])
+    snapshots = SnapshotStore(tmp_path)
+    build(books, snapshots, HashingEmbedder(64))
+    engine = SearchEngine(snapshots, books, HashingEmbedder(64))
+    assert engine.search(SearchRequest(q=q), PUBLIC).suggestions == ("活着",)
 
 
 def test_hidden_titles_are_not_suggested(engine: SearchEngine) -> None:
