@@ -165,14 +165,17 @@ class SnapshotStore:
         :raises SnapshotMissing: when nothing was built yet.
         :raises SnapshotDamaged: when no snapshot is whole.
         """
-        pointed = self.pointer()
-        problems = []
-        for name in [pointed, *(name for name in reversed(self.names()) if name < pointed)]:
-            try:
-                return self.open(name)
-            except SnapshotDamaged as error:
-                problems.append(str(error))
-        raise SnapshotDamaged("; ".join(problems))
+        while True:
+            pointed = self.pointer()
+            problems = []
+            for name in [pointed, *(name for name in reversed(self.names()) if name < pointed)]:
+                try:
+                    return self.open(name)
+                except SnapshotDamaged as error:
+                    problems.append(str(error))
+            # Two writes while this one was being opened: it was retired, not damaged.
+            if self.pointer() == pointed:
+                raise SnapshotDamaged("; ".join(problems))
 
     def damage(self) -> dict[str, str]:
         """Snapshots that were refused by this process, with the reason."""

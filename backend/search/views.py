@@ -63,8 +63,9 @@ class Views:
             raise NotReady(
                 "索引文件损坏，请运行 lianwen index build --full 重建。", detail={"problem": str(error)}
             ) from error
-        if stored.name != pointed:
-            log.error("snapshot %s is refused, %s serves: %s", pointed, stored.name, self._store.damage().get(pointed))
+        # Another name alone says nothing: a write may have come between the two looks at the pointer.
+        if reason := self._store.damage().get(pointed):
+            log.error("snapshot %s is refused, %s serves: %s", pointed, stored.name, reason)
         if stored.manifest.fingerprints.model != self._model:
             raise NotReady(
                 "索引由另一个向量模型建立，请运行 lianwen index build 重建。",

@@ -142,3 +142,15 @@ def test_compaction_happens_when_needed_and_once_at_a_time(tmp_path: Path, monke
     report = compact_when_needed(catalogue, store, embedder)
     assert report is not None
     assert (report.items, report.embedded, store.status()["segments"]) == (4, 0, 1)
+
+
+def test_a_snapshot_retired_while_it_is_opened_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    books, store = FakeCatalogue(), SnapshotStore(tmp_path)
+    for number in range(5):
+        books.put(item(f"b{number}", f"书{number}"))
+        build(books, store, HashingEmbedder(64))
+    first, last = "000000001", store.pointer()
+    assert first not in store.names()
+    stale = iter([first])
+    monkeypatch.setattr(store, "pointer", lambda: next(stale, last))
+    assert store.current().name == last
