@@ -40,6 +40,7 @@ Asked = Mapping[str, frozenset[str]]
 """Question → ids of the items that answer it."""
 Recall = dict[str, dict[str, dict[str, float]]]
 """Engine → share → recall@10 ``filtered`` and ``alone``, and how many questions were asked."""
+_Pair = tuple[dict[str, list[str]], dict[str, list[str]], frozenset[str]]
 
 
 class Embedder(PassageEmbedder):
@@ -105,25 +106,40 @@ class _Indexed:
         }
 
 
-def recall(items: Sequence[IndexItem], asked: Asked, folder: Path, embedder: Embedder) -> Recall:
-    """Recall@10 of the relevant items in each collection, over the questions that have any there."""
+def recall(items: Sequence[IndexItem], asked: Asked, folder: Path, embedder: Embedder, *, draws: int = 1) -> Recall:
+    """Recall@10 of the relevant items in each collection, over the questions that have any there, in all draws."""
+    pairs: dict[str, list[_Pair]] = {name: [] for name in SHARES}
+    for draw in range(draws):
+        _ask(by_lot(items, seed=draw), asked, folder / str(draw), embedder, pairs)
+    return {
+        engine: {
+            name: {
+                "filtered": _mean(_share(filtered[engine], wanted) for filtered, _, wanted in of_share),
+                "alone": _mean(_share(only[engine], wanted) for _, only, wanted in of_share),
+                "questions": len(of_share),
+            }
+            for name, of_share in pairs.items()
+            if of_share
+        }
+        for engine in ("together", "words", "meaning")
+    }
+
+
+def _ask(
+    items: Sequence[IndexItem], asked: Asked, folder: Path, embedder: Embedder, pairs: dict[str, list[_Pair]]
+) -> None:
+    """Add to ``pairs`` what is found for every question under the filter, what alone, and what is wanted."""
     whole = _Indexed(folder / "whole", items, embedder)
-    found: Recall = {engine: {} for engine in ("together", "words", "meaning")}
     for name in SHARES:
         allowed = [one for one in items if one.item.collection == name]
         here = frozenset(one.item.id for one in allowed)
         questions = {question: wanted & here for question, wanted in asked.items() if wanted & here}
-        if not questions:
-            continue
-        alone = _Indexed(folder / name, allowed, embedder)
-        pairs = [(whole.found(one, (name,)), alone.found(one, ()), wanted) for one, wanted in questions.items()]
-        for engine, of_engine in found.items():
-            of_engine[name] = {
-                "filtered": _mean(_share(filtered[engine], wanted) for filtered, _, wanted in pairs),
-                "alone": _mean(_share(only[engine], wanted) for _, only, wanted in pairs),
-                "questions": len(pairs),
-            }
-    return found
+        if questions:
+            alone = _Indexed(folder / name, allowed, embedder)
+            pairs[name] += [
+                (whole.found(question, (name,)), alone.found(question, ()), wanted)
+                for question, wanted in questions.items()
+            ]
 
 
 def _share(got: Sequence[str], wanted: frozenset[str]) -> float:
@@ -157,11 +173,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--questions", type=int, default=4_000)
+    parser.add_argument("--draws", type=int, default=5, help="lots")
     chosen = parser.parse_args()
     items, asked = labelled(chosen.folder, chosen.questions, seed=2)
     with tempfile.TemporaryDirectory() as folder:
         model = Remembering(load_embedder(PACKAGED, Path(folder) / "models"))
-        json.dump(recall(by_lot(items, seed=1), asked, Path(folder), model), sys.stdout, indent=1)
+        json.dump(recall(items, asked, Path(folder), model, draws=chosen.draws), sys.stdout, indent=1)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from backend.search.engine import SearchEngine
-from tests.benchmarks.filters import by_lot, recall
+from tests.benchmarks.filters import recall
 from tests.benchmarks.known_items import draw, misses
 from tests.search.library import FakeCatalogue, HashingEmbedder, item
 
@@ -24,7 +24,7 @@ def test_no_engine_loses_hits_under_a_filter(tmp_path: Path) -> None:
     texts = {f"i{number:04}": chance.sample(TITLES, 3) for number in range(1_200)}
     items = [item(key, "。".join(of)[:40], "。".join(of), kind="document") for key, of in texts.items()]
     asked = {title: frozenset(key for key, of in texts.items() if title in of) for title in TITLES[::9]}
-    found = recall(by_lot(items, seed=3), asked, tmp_path, HashingEmbedder(64))
+    found = recall(items, asked, tmp_path, HashingEmbedder(64), draws=2)
     for engine in ("words", "together"):
         assert set(found[engine]) >= {"half", "tenth", "hundredth"}
         for figures in found[engine].values():
