@@ -9,8 +9,10 @@ questions over Traditional text (paired p < .001) and .872 instead of .852 of 50
 (p .01); 1,200 encyclopaedia questions gain less (.955, .951; p .13), and search-engine questions, library FAQ and
 catalogue searches by author, subject and parts of a title move by one or two questions either way. What did not carry
 over from one set to the others: weights trained on any one of them, answer types, longest common strings, titles and
-leads, hubness and whitening of the vectors, other poolings of the model's states. What did, but doubles the work of an
-index: a second vector for every hundred characters.
+leads, hubness and whitening of the vectors, other poolings of the model's states; words that resemble each other in the
+model's own table (.968 instead of .959 of 1,000 questions across scripts, but fewer search-engine questions, and more
+time than all the rest of a search); and a second vector for every hundred characters, which doubles the work of an
+index and, beside this, gained no search-engine question. Halving BM25 or doubling meaning moves no set by two points.
 """
 
 from __future__ import annotations
