@@ -26,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     case,
     delete,
     func,
@@ -207,24 +208,17 @@ class Catalogue:
     def get(self, ids: Sequence[str]) -> dict[str, StoredItem]:
         """The items of these ids that are not withdrawn."""
         found: dict[str, StoredItem] = {}
-        columns = [items.c[name] for name in (*_PLAIN, "payload")]
         for start in range(0, len(ids), 500):
-            query = select(*columns).where(items.c.id.in_(ids[start : start + 500]), items.c.withdrawn.is_(False))
             with self._reading.connect() as connection:
-                for row in connection.execute(query).mappings():
+                for row in connection.execute(_ITEMS, {"ids": list(ids[start : start + 500])}).mappings():
                     found[str(row["id"])] = _stored(row)
         return found
 
     def excerpts(self, around: Mapping[str, int], *, size: int) -> dict[str, tuple[str, str]]:
         """Title and up to ``size`` characters of the text around a place, by id of the items that are not withdrawn."""
-        length = func.length(items.c.text)
-        short = case((length <= _SHORT_TEXT, items.c.text), else_=None)
-        query = select(items.c.id, items.c.title, length, short).where(
-            items.c.id.in_(list(around)), items.c.withdrawn.is_(False)
-        )
         found: dict[str, tuple[str, str]] = {}
         with self._reading.connect() as connection:
-            for item_id, title, total, text in connection.execute(query).all():
+            for item_id, title, total, text in connection.execute(_TEXTS, {"ids": list(around)}).all():
                 start = max(0, min(around[item_id] - size // 2, total - size))
                 if text is None:
                     part = select(func.substr(items.c.text, start + 1, size)).where(items.c.id == item_id)
@@ -576,6 +570,14 @@ def _encode_passages(passages: Sequence[Passage]) -> str:
 
 _PLAIN = ("id", "source_id", "collection", "audience", "kind", "title", "text", "revision", "work_id")
 _LISTED = ("creators", "subjects", "series", "title_variants", "romanised")
+
+# Asked at every search: built once, for building them costs more than they do.
+_THESE = items.c.id.in_(bindparam("ids", expanding=True)) & items.c.withdrawn.is_(False)
+_ITEMS = select(*(items.c[name] for name in (*_PLAIN, "payload"))).where(_THESE)
+_LENGTH = func.length(items.c.text)
+_TEXTS = select(items.c.id, items.c.title, _LENGTH, case((_LENGTH <= _SHORT_TEXT, items.c.text), else_=None)).where(
+    _THESE
+)
 
 
 def encode_item(item: StoredItem) -> str:

@@ -40,6 +40,7 @@ _PRUNED = 0.05
 _LONG = 1_000
 """Documents from which a posting is long."""
 _FREQUENCIES_KEPT = 65_536
+_QUERIES_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +53,9 @@ class LexicalFilter:
     numbers: Sequence[int] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WordQuery:
-    """What is looked for by words.
+    """What is looked for by words. Each is itself alone, so that a reader builds the parts of a search of it once.
 
     Every token of ``weights`` scores in every field of ``boosts``. To match at all, an item must hold ``at_least`` of
     the ``required`` tokens in its bag (0: any scoring token), or all ``pinyin`` pairs in its title or creators.
@@ -222,10 +223,12 @@ class LexicalReader:
             index.reload()
         self._searchers = {name: index.searcher() for name, index in self._indexes.items()}
         self._spread = lru_cache(maxsize=_FREQUENCIES_KEPT)(self._count_documents)
+        self._scoring = lru_cache(maxsize=_QUERIES_KEPT)(self._score)
+        self._enough = lru_cache(maxsize=_QUERIES_KEPT)(self._hold_enough)
 
-    def items(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> Found:
-        """Items by words, best first."""
-        return self._found("items", self._ranked("items", words, narrow), "number", limit)
+    def items(self, words: WordQuery, narrow: LexicalFilter, *, limit: int, any_token: bool = False) -> Found:
+        """Items by words, best first: those that hold enough of them, or any scoring token."""
+        return self._found("items", self._ranked("items", words, narrow, any_token=any_token), "number", limit)
 
     def passages(self, words: WordQuery, narrow: LexicalFilter, *, limit: int) -> Found:
         """Passages by words; keys are ``number << 20 | ordinal``."""
@@ -289,9 +292,9 @@ class LexicalReader:
             for name in fields
         }
 
-    def _ranked(self, index: str, words: WordQuery, narrow: LexicalFilter) -> Query:
+    def _ranked(self, index: str, words: WordQuery, narrow: LexicalFilter, *, any_token: bool = False) -> Query:
         scoring = self._scoring(index, words)
-        if not words.at_least:
+        if any_token or not words.at_least:
             return Query.boolean_query([*self._must(index, narrow), (Occur.Must, Query.boolean_query(scoring))])
         enough = Query.const_score_query(self._enough(index, words), 0.0)
         return Query.boolean_query([*self._must(index, narrow), (Occur.Must, enough), *scoring])
@@ -303,7 +306,7 @@ class LexicalReader:
         either = Query.boolean_query([(Occur.Should, way) for way in found])
         return Query.boolean_query([*self._must(index, narrow), (Occur.Must, either)])
 
-    def _scoring(self, index: str, words: WordQuery) -> list[tuple[Occur, Query]]:
+    def _score(self, index: str, words: WordQuery) -> list[tuple[Occur, Query]]:
         """Each token in each field.
 
         Of a union the engine walks every posting, and those of the commonest tokens, which tell least, are most of the
@@ -331,7 +334,7 @@ class LexicalReader:
             if place not in pruned
         ]
 
-    def _enough(self, index: str, words: WordQuery) -> Query:
+    def _hold_enough(self, index: str, words: WordQuery) -> Query:
         """Enough of the question is in the item: by characters, or all of it by pinyin."""
         schema = self._schemas[index]
         ways = [self._holding(index, words.required, words.at_least)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -77,7 +77,7 @@ class _Words:
     def scores(self, numbers: Sequence[int]) -> dict[int, float]:
         """BM25 of given items, whether they hold enough of the question or not."""
         only = self.view.lexical_filter(self.narrow, numbers=numbers)
-        return _by_number(self.view.lexical.items(replace(self.query, at_least=0), only, limit=len(numbers)))
+        return _by_number(self.view.lexical.items(self.query, only, limit=len(numbers), any_token=True))
 
     def counts(self, also: Sequence[int]) -> Counts:
         """Facets over what words find, and the given items besides."""

@@ -94,7 +94,8 @@ def _match(one: _Scored) -> fuse.Side:
 def _scored(
     view: IndexView, parsed: ParsedQuery, weights: dict[str, float], vector: NDArray[np.float32], narrow: Narrow
 ) -> list[_Scored]:
-    found = view.lexical.passages(WordQuery(weights=weights), view.lexical_filter(narrow), limit=_POOL)
+    words = WordQuery(weights=weights)
+    found = view.lexical.passages(words, view.lexical_filter(narrow), limit=_POOL)
     bm25 = _by_key(found)
     near = view.near(vector, narrow, limit=_POOL)
     named = named_items(view, parsed, view.lexical_filter(narrow))
@@ -102,7 +103,7 @@ def _scored(
     missing = sorted({number for number, ordinal in keys if (number, ordinal) not in bm25})
     if missing:
         only = view.lexical_filter(narrow, numbers=missing)
-        rest = view.lexical.passages(WordQuery(weights=weights), only, limit=_PER_ITEM * len(missing))
+        rest = view.lexical.passages(words, only, limit=_PER_ITEM * len(missing))
         bm25 = {key: score for key, score in _by_key(rest).items() if key in keys} | bm25
     keys |= set(bm25)
     ordered = sorted(keys)

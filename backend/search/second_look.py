@@ -108,5 +108,7 @@ class Look:
 
 def look(question: Asked, title: str, text: str) -> Look:
     """How much of the question a candidate's folded title and text hold; nothing is near across their border."""
-    near = max(nearness(question, title), nearness(question, text))
+    near = nearness(question, text)
+    if title not in text:
+        near = max(near, nearness(question, title))
     return Look(coverage(question, f"{title}\n{text}"), near)

@@ -3,7 +3,7 @@
 ::
 
     python -m venv rivals
-    rivals/bin/pip install torch==2.13.0 txtai chromadb lancedb qdrant-client milvus-lite pymilvus
+    rivals/bin/pip install torch==2.13.0 txtai chromadb lancedb qdrant-client milvus-lite pymilvus jieba
     python -m tests.benchmarks.compare_stores --python rivals/bin/python \
         --passages FILE.jsonl --questions FILE.jsonl [--distractors FILE.jsonl] [--simplified] [--limit N] [--save F]
 
@@ -21,7 +21,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,8 +127,8 @@ def _searches(
         return [item_id for item_id in dict.fromkeys(view.ids(numbers)) if item_id]
 
     def by_words(question: str) -> list[str]:
-        wanted = replace(word_query(view.lexical, engine.tokeniser, parse(question))[0], at_least=0)
-        return view.ids(view.lexical.items(wanted, only, limit=50).keys)
+        wanted = word_query(view.lexical, engine.tokeniser, parse(question))[0]
+        return view.ids(view.lexical.items(wanted, only, limit=50, any_token=True).keys)
 
     sources = {item_id: item.source_id for item_id, item in catalogue.get(catalogue.ids()).items()}
     yield "words + vectors, whole page", whole
