@@ -107,8 +107,9 @@ def find(
     mean, deviation = view.z.scale(vector)
     near = view.near(vector, narrow, limit=NEAREST)
     named = named_items(view, parsed, view.lexical_filter(narrow))
-    # Of what was typed in pinyin the model understands little.
-    close = _close(near.numbers, (near.cosines - mean) / deviation, anyway=0 if parsed.pinyin else NEAREST_ANYWAY)
+    # Of what was typed in pinyin the model understands little, of a number nothing.
+    scores = (near.cosines - mean) / deviation
+    close = set() if parsed.number else _close(near.numbers, scores, anyway=0 if parsed.pinyin else NEAREST_ANYWAY)
     others = sorted(close | set(named))
     counted = pool.submit(words.counts, others)
     found = searched.result()

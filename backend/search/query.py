@@ -19,6 +19,7 @@ from indexer.pinyin import pairs, typed, wade_giles
 _QUOTED = re.compile(r"[《〈「『“\"]([^《》〈〉「」『』“”\"]{1,200})[》〉」』”\"]")
 _ISBN = re.compile(r"(?<![\dA-Za-z])(?:97[89][\s\-‐-―−]*)?\d(?:[\s\-‐-―−]*\d){8}[\s\-‐-―−]*[\dXx](?![\dA-Za-z])")
 _ISSN = re.compile(r"(?<![\dA-Za-z\-])\d{4}[\s\-‐-―−]*\d{3}[\dXx](?![\dA-Za-z\-])")
+_NUMBER = re.compile(r"(?:isbn|issn)?\d{6,}x?", re.ASCII)
 _CALL = re.compile(r"[A-Z]{1,3}\d[\w.\-=()（）\"':+]*(?:\s*/\s*[\w.\-:=()]+)*", re.ASCII)
 _CLASS = re.compile(r"[A-Z]{1,2}\d{0,4}(?:[.\-]\d+)*")
 
@@ -53,7 +54,8 @@ class KnownItem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedQuery:
     """``text`` as read (bounded, without control characters), its folded form, the folded form without question
-    phrases, and the known items it may name, strongest first. ``misprinted``: ISBNs in it with a wrong digit."""
+    phrases, and the known items it may name, strongest first. ``misprinted``: ISBNs in it with a wrong digit.
+    ``number``: it is nothing but a long number."""
 
     text: str
     folded: str
@@ -61,6 +63,7 @@ class ParsedQuery:
     known: tuple[KnownItem, ...] = ()
     pinyin: tuple[str, ...] = ()
     misprinted: tuple[str, ...] = ()
+    number: bool = False
     truncated: bool = False
 
     @property
@@ -79,6 +82,7 @@ def parse(question: str) -> ParsedQuery:
         known=tuple(_known_items(bounded)),
         pinyin=tuple(pairs(_syllables(bounded))),
         misprinted=tuple(_misprinted(unicodedata.normalize("NFKC", bounded))),
+        number=_NUMBER.fullmatch(squeeze(folded)) is not None,
         truncated=len(question) > MAX_QUERY,
     )
 
