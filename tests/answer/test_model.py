@@ -255,14 +255,14 @@ async def test_a_check_of_the_settings_says_what_is_wrong(engine: SearchEngine, 
 async def test_leaving_hangs_up_on_the_model(engine: SearchEngine, server: OpenAIServer) -> None:
     server.say(GOOD, faults=["slow_reasoning"], pause=15)
     task = asyncio.create_task(run(with_model(engine, server, limits=Limits(whole=20))))
-    for _ in range(250):
+    for _ in range(1_000):
         if server.calls():
             break
         await asyncio.sleep(0.02)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    for _ in range(100):
+    for _ in range(500):
         if server.hung_up():
             break
         await asyncio.sleep(0.02)
