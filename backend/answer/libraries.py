@@ -15,9 +15,15 @@ from functools import lru_cache
 _NAMED = re.compile(
     r"[\u4e00-\u9fff]{1,12}?图书馆|[\u4e00-\u9fff]{1,4}(?<![本分总县旧新老场茶宾饭该个])(?:省|市|县|院)(?:图|馆)(?![书])"
 )
+_TIME = (
+    r"周末|周[一二三四五六日天]|星期[一二三四五六日天]|礼拜[一二三四五六日天]|[今明后昨][天日晚早]|早上|早晨|上午|中午|下午|傍晚|晚上|夜里|"
+    r"[寒暑假]假|假日|假期|节日|春节|元旦|国庆节?|五一|中秋节?|端午节?|清明节?|除夕|平时|平日|工作日|现在|目前|[年月日号点时天]|期间|以[前后]"
+)
+_PERSON = r"孩|孩子|老人|老年人|学生|读者|老师|教师|家长|外地人|外国人|残疾人|盲人|市民|居民"
 _GENERAL = re.compile(
     r"^(?:.*(?:请问|想问|问|你们|我们|咱们|本|这个?|那个?|该|哪些|哪个?|各个?|每个?|别的|其他|外|公共|高校|大学|学校|学院|数字|自助|流动|移动|儿童|少儿|去|到|在|进|向|给|从|叫|逛|对|和|与|"
-    r"的|是|有|县|市|馆|联盟|成员|地方|上|下|里|用|找|[一这那哪几]个|[一这那哪几]座|[一这那哪几]家|为什么|什么|怎么|如何))?图书馆$"
+    r"的|是|有|县|市|馆|联盟|成员|地方|上|下|里|用|找|[一这那哪几]个|[一这那哪几]座|[一这那哪几]家|为什么|什么|怎么|如何|"
+    rf"{_TIME}|{_PERSON}))?图书馆$"
 )
 _KIND = r"(?:图书馆|馆|图|院|学院)"
 
@@ -42,7 +48,7 @@ def named(question: str, names: Mapping[str, str]) -> Named:
         return Named(members=tuple(sorted(places, key=lambda code: places[code])))
     for match in _NAMED.finditer(left):
         if not _GENERAL.match(match.group()) and not re.search(r"图书馆学|图书馆[员法]", left[match.start() :]):
-            return Named(other=match.group())
+            return Named(other=re.sub(rf"^(?:{_TIME})+", "", match.group()))
     return Named()
 
 
