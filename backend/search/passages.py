@@ -40,6 +40,8 @@ class _Scored:
     cosine: float
     z: float
     named: bool
+    newest: int = 0
+    """Its year, where those named alike are taken newest first."""
 
     @property
     def score(self) -> float:
@@ -59,7 +61,7 @@ def find_passages(
     """Up to ``limit`` passages, those of items that the question names first, then by fused score."""
     weights = fuse.token_weights(tokeniser.folded_tokens(parsed.folded), tokeniser.folded_tokens(parsed.content))
     scored = _scored(view, parsed, weights, vector, narrow)
-    best = sorted(scored, key=lambda one: (not one.named, -one.score, one.key))[:limit]
+    best = sorted(scored, key=lambda one: (not one.named, -one.newest, -one.score, one.key))[:limit]
     ids = view.ids(np.array([one.key[0] for one in best], dtype=np.int64))
     items = catalogue.get(sorted({item_id for item_id in ids if item_id}))
     stored = {item_id: {p.ordinal: p for p in catalogue.passages(item_id)} for item_id in items}
@@ -110,6 +112,9 @@ def _scored(
     numbers = np.array([number for number, _ in ordered], dtype=np.int64)
     ordinals = np.array([ordinal for _, ordinal in ordered], dtype=np.int64)
     cosines = view.cosines(vector, numbers, ordinals)
+    years = dict(zip(named, view.years(np.array(list(named), dtype=np.int64)), strict=True))
+    strongest = max((name.tier for name in named.values()), default=0)
+    newest = {n: years[n] for n, name in named.items() if name.newest_first and name.tier == strongest}
     mean, deviation = view.z.scale(vector)
     return [
         _Scored(
@@ -118,6 +123,7 @@ def _scored(
             cosine=float(cosine),
             z=(float(cosine) - mean) / deviation,
             named=key[0] in named,
+            newest=newest.get(key[0], 0),
         )
         for key, cosine in zip(ordered, cosines, strict=True)
     ]

@@ -249,6 +249,28 @@ def test_the_book_is_suggested_for_an_isbn_with_a_wrong_digit(tmp_path: Path, q:
     assert (page.total, page.hits, page.suggestions) == (0, (), ("活着",))
 
 
+@pytest.mark.parametrize(("q", "first"), [("GB/T 7714 有新版吗", "new"), ("GB/T 7714-2005 还有效吗", "old")])
+def test_passages_of_a_standard_come_from_its_newest_edition_unless_its_year_is_named(
+    tmp_path: Path, q: str, first: str
+) -> None:
+    editions = {"old": 2005, "middle": 2015, "new": 2025}
+    entries = [
+        item(
+            key,
+            f"GB/T 7714-{year}",
+            f"GB/T 7714 有新版吗 {key}。",
+            kind="standard",
+            standard=f"GB/T 7714-{year}",
+            year=year,
+        )
+        for key, year in editions.items()
+    ]
+    books, snapshots = FakeCatalogue(entries), SnapshotStore(tmp_path)
+    build(books, snapshots, HashingEmbedder(64))
+    found = SearchEngine(snapshots, books, HashingEmbedder(64)).passages(q, PUBLIC, limit=3)
+    assert found[0].item.id == first
+
+
 def test_hidden_titles_are_not_suggested(engine: SearchEngine) -> None:
     q = "石墨希散热膜技术要求"
     assert engine.search(SearchRequest(q=q), PUBLIC).suggestions == ()
