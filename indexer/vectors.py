@@ -24,7 +24,9 @@ IVF_FROM = 40_000
 """Rows from which the inverted file is quicker than a scan without losing a measurable share of hits."""
 EXACT_UP_TO = 16_000
 """Rows left by a filter up to which they are scored one by one: from there on probing more lists is quicker."""
-_PROBES = 48
+_PROBES = 96
+"""Lists that are looked at: of a million made-up vectors .83 of the ten nearest are found in 2.4 ms, with half as many
+lists .74 in 1.3."""
 _TRAINING_PER_LIST = 40
 _SCANNED = 50_000
 _ALONE = 400
