@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
@@ -149,14 +150,15 @@ def event_number(header: str | None) -> int:
     return int(header) if header and header.isascii() and header.isdigit() and len(header) < 16 else 0
 
 
-def _stream(events: AsyncIterator[Event | None]) -> StreamingResponse:
+def _stream(events: AsyncGenerator[Event | None, None]) -> StreamingResponse:
     return StreamingResponse(_encoded(events), media_type="text/event-stream", headers=_STREAM_HEADERS)
 
 
-async def _encoded(events: AsyncIterator[Event | None]) -> AsyncIterator[bytes]:
-    async for event in events:
-        if event is None:
-            yield b": heartbeat\n\n"
-        else:
-            body = json.dumps(event.payload, ensure_ascii=False, separators=(",", ":"))
-            yield f"id: {event.id}\nevent: {event.name}\ndata: {body}\n\n".encode()
+async def _encoded(events: AsyncGenerator[Event | None, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(events):
+        async for event in events:
+            if event is None:
+                yield b": heartbeat\n\n"
+            else:
+                body = json.dumps(event.payload, ensure_ascii=False, separators=(",", ":"))
+                yield f"id: {event.id}\nevent: {event.name}\ndata: {body}\n\n".encode()

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from backend.answer import streaming
@@ -49,7 +50,7 @@ class Telling:
         self._database = database
         self._bus = bus
 
-    async def events(self, turn_id: str, *, after: int = 0, idle: float = 15.0) -> AsyncIterator[Event | None]:
+    async def events(self, turn_id: str, *, after: int = 0, idle: float = 15.0) -> AsyncGenerator[Event | None, None]:
         """The turn's events after ``after``, to its end; None whenever nothing came for ``idle`` seconds."""
         stream, told, quiet = stream_of(turn_id), after, 0.0
         look = min(idle, LOOK_SECONDS)
@@ -60,32 +61,34 @@ class Telling:
                 for kept in again:
                     yield kept
                 return
-        async for event in self._followed(stream, after=after, idle=look):
-            if event is not None:
-                told, quiet = event.id, 0.0
-                yield event
-                if event.name in ("done", "error"):
+        async with aclosing(self._followed(stream, after=after, idle=look)) as events:
+            async for event in events:
+                if event is not None:
+                    told, quiet = event.id, 0.0
+                    yield event
+                    if event.name in ("done", "error"):
+                        return
+                    continue
+                again = await asyncio.to_thread(self._retold, turn_id, told)
+                if again is not None:
+                    log.info("turn %s ended without its last event", turn_id)
+                    for last in again:
+                        yield last
                     return
-                continue
-            again = await asyncio.to_thread(self._retold, turn_id, told)
-            if again is not None:
-                log.info("turn %s ended without its last event", turn_id)
-                for last in again:
-                    yield last
-                return
-            quiet += look
-            if quiet >= idle:
-                quiet = 0.0
-                yield None
+                quiet += look
+                if quiet >= idle:
+                    quiet = 0.0
+                    yield None
 
-    async def _followed(self, stream: str, *, after: int, idle: float) -> AsyncIterator[Event | None]:
+    async def _followed(self, stream: str, *, after: int, idle: float) -> AsyncGenerator[Event | None, None]:
         """The stream after ``after``; when that number is of an earlier life of it, only the passing of time."""
         if after > await asyncio.to_thread(self._bus.last, stream):
             while True:
                 await asyncio.sleep(idle)
                 yield None
-        async for event in self._bus.follow(stream, after=after, idle=idle):
-            yield event
+        async with aclosing(self._bus.follow(stream, after=after, idle=idle)) as events:
+            async for event in events:
+                yield event
 
     def _retold(self, turn_id: str, after: int) -> list[Event] | None:
         """The events of an ended turn from what is stored; None while it is being answered."""

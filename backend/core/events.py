@@ -14,7 +14,7 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -58,8 +58,11 @@ class EventBus(Protocol):
     def replay(self, stream: str, *, after: int = 0) -> list[Event]:
         """The kept events after ``after``, without waiting."""
 
-    def follow(self, stream: str, *, after: int = 0, idle: float = 15.0) -> AsyncIterator[Event | None]:
-        """Events after ``after`` as they come; None whenever ``idle`` seconds passed without one."""
+    def follow(self, stream: str, *, after: int = 0, idle: float = 15.0) -> AsyncGenerator[Event | None, None]:
+        """Events after ``after`` as they come; None whenever ``idle`` seconds passed without one.
+
+        Who leaves it closes it (``aclosing``): what it holds open is otherwise closed whenever it is collected.
+        """
 
     def close(self) -> None: ...
 
@@ -100,7 +103,7 @@ class InProcessBus:
             kept = self._streams.get(stream)
             return [event for event in kept.events if event.id > after] if kept else []
 
-    async def follow(self, stream: str, *, after: int = 0, idle: float = 15.0) -> AsyncIterator[Event | None]:
+    async def follow(self, stream: str, *, after: int = 0, idle: float = 15.0) -> AsyncGenerator[Event | None, None]:
         loop = asyncio.get_running_loop()
         while True:
             with self._lock:
@@ -213,7 +216,7 @@ class RedisBus:
         with _reached():
             return [_parse(entry) for entry in self._client.xrange(self._key(stream), min=f"(0-{after}") or ()]
 
-    async def follow(self, stream: str, *, after: int = 0, idle: float = 15.0) -> AsyncIterator[Event | None]:
+    async def follow(self, stream: str, *, after: int = 0, idle: float = 15.0) -> AsyncGenerator[Event | None, None]:
         client = redis.asyncio.Redis.from_url(self._url, decode_responses=True, socket_timeout=idle + 5)
         try:
             while True:

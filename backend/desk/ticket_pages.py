@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
@@ -94,8 +95,12 @@ def router(database: Database, bus: EventBus, pages: Pages, staffed: Staffed) ->
         async def stream() -> AsyncIterator[str]:
             last = max((event.id for event in bus.replay(tickets.BOARD)), default=0)
             yield ": open\n\n"
-            async for event in bus.follow(tickets.BOARD, after=last):
-                yield f"id: {event.id}\ndata: {json.dumps(dict(event.payload))}\n\n" if event else ": still here\n\n"
+            async with aclosing(bus.follow(tickets.BOARD, after=last)) as events:
+                async for event in events:
+                    said = (
+                        f"id: {event.id}\ndata: {json.dumps(dict(event.payload))}\n\n" if event else ": still here\n\n"
+                    )
+                    yield said
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
