@@ -71,13 +71,16 @@ def fitted(evidence: Sequence[str], room: int) -> list[str]:
         lines: list[str] = []
         for line in text.split("\n"):
             cost = tokens(line) + _AROUND
-            if cost > room and not (lines or any(kept)):
+            cut = cost > room and not (lines or any(kept))
+            if cut:
                 line = line[: max(1, room // 3)]
                 cost = tokens(line) + _AROUND
             if cost > room:
                 break
             room -= cost
             lines.append(line)
+            if cut:
+                break
         kept.append("\n".join(lines) if len(lines) > 1 or not kept else "")
     return kept
 

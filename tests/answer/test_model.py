@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.answer.answerer import Answerer
@@ -342,6 +342,7 @@ def test_retry_after_is_read_or_ignored(header: str, seconds: float | None) -> N
 
 
 @given(st.lists(st.text(max_size=300), max_size=6), st.integers(0, 400))
+@example(["00\x80\x80\n"], 5)
 def test_evidence_is_cut_to_fit_and_keeps_its_numbers(evidence: list[str], room: int) -> None:
     kept = fitted(evidence, room)
     assert len(kept) == len(evidence)
