@@ -34,32 +34,15 @@ from backend.search.query import parse
 from backend.search.values import SearchRequest
 from indexer.build import build
 from indexer.catalogue import Catalogue, metadata
-from indexer.embedding import Embedder, load_embedder
+from indexer.embedding import load_embedder
 from indexer.ingest import IngestOptions, ingest
 from indexer.records import IndexItem
 from indexer.snapshot import SnapshotStore
 from indexer.view import IndexView, Narrow
 from tests.benchmarks.other_stores import Figures, summary
+from tests.benchmarks.remembering import Remembering
 
 PUBLIC = frozenset({"public"})
-
-
-class Remembering:
-    """An embedder that embeds each text once, so that its time is not counted twice."""
-
-    def __init__(self, inner: Embedder) -> None:
-        self._inner = inner
-        self._known: dict[str, NDArray[np.float32]] = {}
-        self.fingerprint, self.dimension, self.name = inner.fingerprint, inner.dimension, inner.name
-
-    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        for text in texts:
-            if text not in self._known:
-                self._known[text] = self._inner.embed_queries([text])[0]
-        return np.stack([self._known[text] for text in texts])
-
-    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self._inner.embed_passages(texts)
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from indexer.records import IndexItem
 from indexer.snapshot import SnapshotStore
 from indexer.view import IndexView, Narrow
 from tests.benchmarks.known_items import PUBLIC
+from tests.benchmarks.remembering import Remembering
 from tests.search.library import FakeCatalogue, item
 
 SHARES = {"half": 0.5, "tenth": 0.1, "hundredth": 0.01, "thousandth": 0.001}
@@ -47,31 +48,6 @@ class Embedder(PassageEmbedder):
     """A model for both sides."""
 
     def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-
-
-class Remembering(Embedder):
-    """Embeds each text once: the smaller indexes hold texts of the whole one."""
-
-    def __init__(self, model: Embedder) -> None:
-        self._model = model
-        self._passages: dict[str, NDArray[np.float32]] = {}
-
-    @property
-    def fingerprint(self) -> str:
-        return self._model.fingerprint
-
-    @property
-    def dimension(self) -> int:
-        return self._model.dimension
-
-    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self._model.embed_queries(texts)
-
-    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        new = [text for text in dict.fromkeys(texts) if text not in self._passages]
-        if new:
-            self._passages |= zip(new, self._model.embed_passages(new), strict=True)
-        return np.array([self._passages[text] for text in texts], dtype=np.float32)
 
 
 def by_lot(items: Iterable[IndexItem], seed: int) -> list[IndexItem]:
