@@ -12,7 +12,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,6 @@ _PRUNED = 0.05
 _LONG = 1_000
 """Documents from which a posting is long."""
 _FREQUENCIES_KEPT = 65_536
-_QUERIES_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +52,9 @@ class LexicalFilter:
     numbers: Sequence[int] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WordQuery:
-    """What is looked for by words. Each is itself alone, so that a reader builds the parts of a search of it once.
+    """What is looked for by words.
 
     Every token of ``weights`` scores in every field of ``boosts``. To match at all, an item must hold ``at_least`` of
     the ``required`` tokens in its bag (0: any scoring token), or all ``pinyin`` pairs in its title or creators.
@@ -222,9 +221,8 @@ class LexicalReader:
             index.config_reader("manual")
             index.reload()
         self._searchers = {name: index.searcher() for name, index in self._indexes.items()}
-        self._spread = lru_cache(maxsize=_FREQUENCIES_KEPT)(self._count_documents)
-        self._scoring = lru_cache(maxsize=_QUERIES_KEPT)(self._score)
-        self._enough = lru_cache(maxsize=_QUERIES_KEPT)(self._hold_enough)
+        # not a method of this reader: it would keep the reader, and so its files, until garbage is collected
+        self._spread = lru_cache(maxsize=_FREQUENCIES_KEPT)(partial(_spread, self._searchers))
 
     def items(self, words: WordQuery, narrow: LexicalFilter, *, limit: int, any_token: bool = False) -> Found:
         """Items by words, best first: those that hold enough of them, or any scoring token."""
@@ -273,11 +271,9 @@ class LexicalReader:
         """Items whose bag holds ``token``."""
         return self._spread("items", "bag", token)[0]
 
-    def _count_documents(self, index: str, name: str, token: str) -> tuple[int, float]:
-        """How many documents hold a token, and BM25's inverse document frequency of it."""
-        searcher = self._searchers[index]
-        held = int(searcher.doc_freq(name, token))
-        return held, math.log(1 + max(searcher.num_docs - held, 0.5) / (held + 0.5))
+    def rarity(self, token: str) -> float:
+        """BM25's inverse document frequency of ``token`` among the items' bags."""
+        return self._spread("items", "bag", token)[1]
 
     @property
     def count(self) -> int:
@@ -303,10 +299,9 @@ class LexicalReader:
         found = [self._enough(index, words)]
         if also:
             found.append(_numbered(self._schemas[index], also))
-        either = Query.boolean_query([(Occur.Should, way) for way in found])
-        return Query.boolean_query([*self._must(index, narrow), (Occur.Must, either)])
+        return Query.boolean_query([*self._must(index, narrow), (Occur.Must, _any(found))])
 
-    def _score(self, index: str, words: WordQuery) -> list[tuple[Occur, Query]]:
+    def _scoring(self, index: str, words: WordQuery) -> list[tuple[Occur, Query]]:
         """Each token in each field.
 
         Of a union the engine walks every posting, and those of the commonest tokens, which tell least, are most of the
@@ -334,13 +329,13 @@ class LexicalReader:
             if place not in pruned
         ]
 
-    def _hold_enough(self, index: str, words: WordQuery) -> Query:
+    def _enough(self, index: str, words: WordQuery) -> Query:
         """Enough of the question is in the item: by characters, or all of it by pinyin."""
         schema = self._schemas[index]
         ways = [self._holding(index, words.required, words.at_least)]
         if words.pinyin and index == "items":
             ways.append(_all([Query.term_query(schema, "pinyin", pair, "basic") for pair in words.pinyin]))
-        return ways[0] if len(ways) == 1 else Query.boolean_query([(Occur.Should, way) for way in ways])
+        return _any(ways)
 
     def _holding(self, index: str, tokens: Sequence[str], count: int) -> Query:
         """Documents whose bag holds ``count`` of the tokens.
@@ -359,9 +354,7 @@ class LexicalReader:
             for apart in range(min(len(common), wanted) + 1)
             if wanted - apart <= len(rare)
         ]
-        if not ways:
-            return Query.empty_query()
-        return ways[0] if len(ways) == 1 else Query.boolean_query([(Occur.Should, way) for way in ways])
+        return _any(ways) if ways else Query.empty_query()
 
     def _must(self, index: str, narrow: LexicalFilter) -> list[tuple[Occur, Query]]:
         schema = self._schemas[index]
@@ -403,22 +396,30 @@ def _all(queries: Sequence[Query | None]) -> Query:
     return asked[0] if len(asked) == 1 else Query.boolean_query([(Occur.Must, query) for query in asked])
 
 
-def _any_of(schema: tantivy.Schema, name: str, values: Sequence[str]) -> Query:
+def _any(queries: Sequence[Query]) -> Query:
+    return queries[0] if len(queries) == 1 else Query.boolean_query([(Occur.Should, query) for query in queries])
+
+
+def _any_of(
+    schema: tantivy.Schema, name: str, values: Sequence[str] | Sequence[int], *, single: int = _SINGLE_TERMS
+) -> Query:
     """Documents with one of the values. A set of terms is gathered in full before anything else is looked at: a
-    millisecond for the audience of a million items, which single terms do not cost."""
-    if len(values) > _SINGLE_TERMS:
+    millisecond for the audience of a million items, which up to ``single`` single terms do not cost."""
+    if len(values) > single:
         return Query.term_set_query(schema, name, list(values))
-    terms = [Query.term_query(schema, name, value, "basic") for value in values]
-    return terms[0] if len(terms) == 1 else Query.boolean_query([(Occur.Should, term) for term in terms])
+    return _any([Query.term_query(schema, name, value, "basic") for value in values])
 
 
 def _numbered(schema: tantivy.Schema, numbers: Sequence[int]) -> Query:
-    """Items of these numbers, as single terms for the same reason."""
-    distinct = sorted({int(number) for number in numbers})
-    if len(distinct) > _SINGLE_NUMBERS:
-        return Query.term_set_query(schema, "number", distinct)
-    terms = [Query.term_query(schema, "number", number, "basic") for number in distinct]
-    return Query.boolean_query([(Occur.Should, term) for term in terms])
+    """Items of these numbers; each number is of one document, so that many single terms cost little."""
+    return _any_of(schema, "number", sorted({int(number) for number in numbers}), single=_SINGLE_NUMBERS)
+
+
+def _spread(searchers: Mapping[str, tantivy.Searcher], index: str, name: str, token: str) -> tuple[int, float]:
+    """How many documents of an index hold a token in a field, and BM25's inverse document frequency of it."""
+    searcher = searchers[index]
+    held = int(searcher.doc_freq(name, token))
+    return held, math.log(1 + max(searcher.num_docs - held, 0.5) / (held + 0.5))
 
 
 def _word(key: object) -> str:

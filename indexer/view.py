@@ -171,13 +171,11 @@ class IndexView:
 
     def years(self, numbers: NDArray[np.int64]) -> list[int]:
         """Items' years; 0 for what has none or is not here."""
-        result = [0] * len(numbers)
+        result = np.full(len(numbers), NO_YEAR, dtype=np.int64)
         for segment in self._segments:
             places = segment.columns.index_of(numbers)
-            for at in np.flatnonzero(places >= 0):
-                year = int(segment.columns.year[places[at]])
-                result[at] = 0 if year == NO_YEAR else year
-        return result
+            result[places >= 0] = segment.columns.year[places[places >= 0]]
+        return [0 if year == NO_YEAR else int(year) for year in result]
 
     def ids(self, numbers: NDArray[np.int64]) -> list[str]:
         """Item ids; empty strings for numbers that are not live here."""

@@ -97,10 +97,10 @@ def router(database: Database, bus: EventBus, pages: Pages, staffed: Staffed) ->
             yield ": open\n\n"
             async with aclosing(bus.follow(tickets.BOARD, after=last)) as events:
                 async for event in events:
-                    said = (
-                        f"id: {event.id}\ndata: {json.dumps(dict(event.payload))}\n\n" if event else ": still here\n\n"
-                    )
-                    yield said
+                    if event is None:
+                        yield ": still here\n\n"
+                    else:
+                        yield f"id: {event.id}\ndata: {json.dumps(dict(event.payload))}\n\n"
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)

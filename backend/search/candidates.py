@@ -124,9 +124,7 @@ def find(
         Candidate(number, bm25[number], z, ordinal, *names.get(number, (0, "")), by_words=number in by_words)
         for number, ordinal, z in zip(bm25, ordinals.tolist(), ((cosines - mean) / deviation).tolist(), strict=True)
     ]
-    question = second_look.asked(
-        tokeniser.whole_words(parsed.content), content, view.lexical.document_frequency, view.lexical.count
-    )
+    question = second_look.asked(tokeniser.whole_words(parsed.content), content, view.lexical.rarity)
     if parsed.pinyin:
         ranked = _spoken_first(candidates)
     else:
@@ -199,10 +197,9 @@ def nearest(view: IndexView, vector: NDArray[np.float32], narrow: Narrow, *, dep
     mean, deviation = view.z.scale(vector)
     near = view.near(vector, narrow, limit=depth)
     best: dict[int, Candidate] = {}
-    for number, ordinal, cosine in zip(
-        near.numbers.tolist(), near.ordinals.tolist(), near.cosines.tolist(), strict=True
-    ):
-        best.setdefault(number, Candidate(number, 0.0, (cosine - mean) / deviation, ordinal, why="内容相近"))
+    scores = ((near.cosines - mean) / deviation).tolist()
+    for number, ordinal, z in zip(near.numbers.tolist(), near.ordinals.tolist(), scores, strict=True):
+        best.setdefault(number, Candidate(number, 0.0, z, ordinal, why="内容相近"))
     return Candidates(
         ranked=list(best.values()),
         highlight_words=(),

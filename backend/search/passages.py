@@ -112,9 +112,9 @@ def _scored(
     numbers = np.array([number for number, _ in ordered], dtype=np.int64)
     ordinals = np.array([ordinal for _, ordinal in ordered], dtype=np.int64)
     cosines = view.cosines(vector, numbers, ordinals)
-    years = dict(zip(named, view.years(np.array(list(named), dtype=np.int64)), strict=True))
     strongest = max((name.tier for name in named.values()), default=0)
-    newest = {n: years[n] for n, name in named.items() if name.newest_first and name.tier == strongest}
+    by_year = [number for number, name in named.items() if name.newest_first and name.tier == strongest]
+    newest = dict(zip(by_year, view.years(np.array(by_year, dtype=np.int64)), strict=True))
     mean, deviation = view.z.scale(vector)
     return [
         _Scored(

@@ -75,13 +75,14 @@ def parse(question: str) -> ParsedQuery:
     """Read a question of any length and content."""
     bounded = clean(question[:MAX_QUERY]).strip()
     folded = fold(bounded)
+    plain = unicodedata.normalize("NFKC", bounded)
     return ParsedQuery(
         text=bounded,
         folded=folded,
         content=without_question_phrases(folded),
-        known=tuple(_known_items(bounded)),
+        known=tuple(_known_items(bounded, plain)),
         pinyin=tuple(pairs(_syllables(bounded))),
-        misprinted=tuple(_misprinted(unicodedata.normalize("NFKC", bounded))),
+        misprinted=tuple(_misprinted(plain)),
         number=_NUMBER.fullmatch(squeeze(folded)) is not None,
         truncated=len(question) > MAX_QUERY,
     )
@@ -93,8 +94,8 @@ def without_question_phrases(folded: str) -> str:
     return left if squeeze(left) else folded
 
 
-def _known_items(text: str) -> list[KnownItem]:
-    plain = unicodedata.normalize("NFKC", text)
+def _known_items(text: str, plain: str) -> list[KnownItem]:
+    """What ``text`` may name; ``plain``: the same in NFKC."""
     if not squeeze(plain):
         return []
     found = [*_identifiers(plain), *_titles(text), *_marks(plain)]

@@ -17,7 +17,6 @@ index and, beside this, gained no search-engine question. Halving BM25 or doubli
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -43,17 +42,11 @@ class Asked:
     words: int
 
 
-def asked(words: Sequence[str], tokens: Sequence[str], frequency: Callable[[str], int], total: int) -> Asked:
-    """``words`` and all ``tokens`` of a question. ``frequency``: items that hold a token, of ``total``."""
+def asked(words: Sequence[str], tokens: Sequence[str], rarity: Callable[[str], float]) -> Asked:
+    """``words`` and all ``tokens`` of a question. ``rarity``: a token's inverse document frequency."""
     whole = dict.fromkeys(words)
     distinct = tuple(whole | dict.fromkeys(tokens))
-    rarity = tuple(rarity_of(frequency(token), total) for token in distinct)
-    return Asked(distinct, rarity, len(whole))
-
-
-def rarity_of(frequency: int, total: int) -> float:
-    """BM25's inverse document frequency."""
-    return math.log(1 + max(total - frequency, 0.5) / (frequency + 0.5))
+    return Asked(distinct, tuple(map(rarity, distinct)), len(whole))
 
 
 def coverage(question: Asked, folded: str) -> float:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import textwrap
 import time
+import weakref
 from pathlib import Path
 
 import pytest
 
 import indexer
 from indexer.build import BuildReport, build, compact, compaction_due, needs_compaction
+from indexer.lexical import WordQuery
 from indexer.snapshot import SnapshotStore, WriterBusy
+from indexer.view import IndexView, Narrow
 from tests.indexer.factories import catalogue, jsonl, load
 from tests.search.library import FakeCatalogue, HashingEmbedder, item
 
+PUBLIC = frozenset({"public"})
 READER = """
     import sys, time
     from pathlib import Path
@@ -154,3 +159,17 @@ def test_a_snapshot_retired_while_it_is_opened_is_no_damage(tmp_path: Path, monk
     stale = iter([first])
     monkeypatch.setattr(store, "pointer", lambda: next(stale, last))
     assert store.current().name == last
+
+
+def test_an_index_that_serves_no_more_is_let_go_at_once(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    build(FakeCatalogue([item("a", "活着")]), store, HashingEmbedder())
+    view = IndexView(store.current())
+    view.lexical.items(WordQuery(weights={"活着": 1.0}), view.lexical_filter(Narrow(audiences=PUBLIC)), limit=1)
+    held = weakref.ref(view.lexical)
+    gc.disable()
+    try:
+        del view
+        assert held() is None
+    finally:
+        gc.enable()
